@@ -1,0 +1,216 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { DATABASE_KINDS, type DatabasePlace } from '../../test/databases.ts';
+import { Fault } from '../kernel/fault.ts';
+import { EMPTY_CHAIN, nextHead } from './audit-chain.ts';
+import type { Database } from './database.ts';
+import type { SqlStep } from './statement.ts';
+
+for (const kind of DATABASE_KINDS) {
+  describe(`database on ${kind.name}`, () => {
+    let place: DatabasePlace;
+    let database: Database;
+    let setFact: (values: { name: string; value: string }) => SqlStep;
+    let changeFact: (values: { name: string; from: string; to: string }) => SqlStep;
+
+    before(async () => {
+      place = await kind.create();
+      database = await place.open();
+      setFact = database.prepare<{ name: string; value: string }>((db, param) =>
+        db.insertInto('facts').values({ name: param('name'), value: param('value') }),
+      );
+      changeFact = database.prepare<{ name: string; from: string; to: string }>(
+        (db, param) =>
+          db
+            .updateTable('facts')
+            .set({ value: param('to') })
+            .where('name', '=', param('name'))
+            .where('value', '=', param('from')),
+        'changes-row',
+      );
+    });
+    after(async () => {
+      await database.close();
+      await place.remove();
+    });
+
+    const factOf = async (name: string) => {
+      const rows = await database.read((db) =>
+        db.selectFrom('facts').select('value').where('name', '=', name),
+      );
+      return rows[0]?.value;
+    };
+    const records = () =>
+      database.read((db) =>
+        db
+          .selectFrom('audit_records')
+          .selectAll()
+          .where('node', '=', BigInt(database.node))
+          .orderBy('sequence'),
+      );
+
+    test('a unit whose guard fails leaves nothing, and its refusal is recorded in its place', async () => {
+      await database.commit({ steps: [setFact({ name: 'guarded', value: '1' })] });
+      const outcome = await database.commit({
+        steps: [
+          { append: '"action":"must not stay"}' },
+          setFact({ name: 'undone', value: '1' }),
+          changeFact({ name: 'guarded', from: 'other', to: '2' }),
+        ],
+        ifRefused: [{ append: '"action":"refused"}' }],
+      });
+      assert.deepEqual(outcome, { committed: false, refusedStep: 2 });
+      assert.equal(await factOf('undone'), undefined);
+      assert.equal(await factOf('guarded'), '1');
+      const kept = await records();
+      assert.equal(kept.length, 1);
+      assert.match(kept[0]?.record ?? '', /^\{"sequence":1,"action":"refused"\}$/);
+    });
+
+    test('a broken unit fails alone: those that share its commit take effect', async () => {
+      const [good, broken, alsoGood] = await Promise.allSettled([
+        database.commit({ steps: [setFact({ name: 'neighbour-1', value: 'x' })] }),
+        database.commit({ steps: [setFact({ name: 'guarded', value: 'duplicate name' })] }),
+        database.commit({ steps: [setFact({ name: 'neighbour-2', value: 'x' })] }),
+      ]);
+      assert.equal(good?.status, 'fulfilled');
+      assert.equal(alsoGood?.status, 'fulfilled');
+      assert.ok(broken?.status === 'rejected' && broken.reason instanceof Fault);
+      assert.equal(broken.reason.code, 'unavailable');
+      assert.equal(await factOf('neighbour-2'), 'x');
+    });
+
+    test('of a thousand concurrent conditional updates exactly those that fit take effect', async () => {
+      const balance = { budget_id: 'bud_race', period_start: 0, posted_nanos: 0, held_nanos: 0 };
+      await database.commit({ steps: [database.step((db) => db.insertInto('balances').values(balance))] });
+      const hold = database.prepare<{ amount: bigint; cap: bigint }>(
+        (db, param) =>
+          db
+            .updateTable('balances')
+            .set((eb) => ({ held_nanos: eb('held_nanos', '+', param('amount')) }))
+            .where('budget_id', '=', 'bud_race')
+            .where((eb) => eb(eb('held_nanos', '+', param('amount')), '<=', param('cap'))),
+        'changes-row',
+      );
+      const outcomes = await Promise.all(
+        Array.from({ length: 1_000 }, () =>
+          database.commit({ steps: [hold({ amount: 100n, cap: 5_000n })], locks: ['bud_race'] }),
+        ),
+      );
+      assert.equal(outcomes.filter((outcome) => outcome.committed).length, 50);
+    });
+
+    test('records are chained in commit order, without a gap, whatever was undone between them', async () => {
+      await Promise.all(
+        Array.from({ length: 20 }, (_, index) =>
+          database.commit({
+            steps: [
+              { append: `"n":${index}}` },
+              changeFact({ name: 'guarded', from: index % 2 ? 'no' : '1', to: '1' }),
+            ],
+          }),
+        ),
+      );
+      const chained = await records();
+      assert.equal(chained.length, 11);
+      let head = EMPTY_CHAIN.head;
+      for (const [index, row] of chained.entries()) {
+        assert.equal(row.sequence, BigInt(index + 1));
+        head = nextHead(head, row.record);
+        assert.equal(row.head, head.toString('base64url'));
+      }
+    });
+
+    test('a lazy unit is durable once the barrier is passed', async () => {
+      const lazy = database.commit({ steps: [setFact({ name: 'lazy', value: '1' })] }, 'soon');
+      await database.barrier();
+      assert.equal(await factOf('lazy'), '1');
+      assert.deepEqual(await lazy, { committed: true });
+    });
+
+    test('integers beyond 2^53 come back to the unit', async () => {
+      const row = {
+        budget_id: 'bud_big',
+        period_start: 1,
+        posted_nanos: 9_007_199_254_740_993n,
+        held_nanos: 0n,
+      };
+      await database.commit({ steps: [database.step((db) => db.insertInto('balances').values(row))] });
+      const rows = await database.read((db) =>
+        db.selectFrom('balances').select('posted_nanos').where('budget_id', '=', 'bud_big'),
+      );
+      assert.equal(rows[0]?.posted_nanos, 9_007_199_254_740_993n);
+    });
+
+    test('the chain and the data continue after the database was closed and opened again', async () => {
+      const last = (await records()).at(-1);
+      await database.close();
+      database = await place.open();
+      await database.commit({ steps: [{ append: '"n":"after"}' }] });
+      const next = (await records()).at(-1);
+      assert.equal(next?.sequence, (last?.sequence ?? 0n) + 1n);
+      assert.equal(
+        next?.head,
+        nextHead(Buffer.from(last?.head ?? '', 'base64url'), next?.record ?? '').toString('base64url'),
+      );
+    });
+
+    test('a closed database refuses work with a fault', async () => {
+      const other = await kind.create();
+      const closed = await other.open();
+      await closed.close();
+      await assert.rejects(closed.commit({ steps: [] }), Fault);
+      await other.remove();
+    });
+  });
+}
+
+describe('database on sqlite, alone', () => {
+  test('a second process on the same directory is refused, and the first goes on', async () => {
+    const place = await (DATABASE_KINDS[0] ?? assert.fail()).create();
+    const first = await place.open();
+    await assert.rejects(place.open(), /in use by another Keyfold process/);
+    await first.probe();
+    await first.close();
+    const again = await place.open();
+    await again.close();
+    await place.remove();
+  });
+
+  test('a full disk fails the commit as a fault, undoes all of it, and later commits work again', async () => {
+    const place = await (DATABASE_KINDS[0] ?? assert.fail()).create();
+    await (await place.open()).close();
+    const database = await place.open({ pagesMax: 60 });
+    const insert = (name: string, bytes: number) =>
+      database.commit({
+        steps: [
+          database.step((db) => db.insertInto('facts').values({ name, value: 'x'.repeat(bytes) })),
+          { append: `"name":"${name}"}` },
+        ],
+      });
+    await assert.rejects(insert('too big', 1_000_000), Fault);
+    await insert('small', 10);
+    const rows = await database.read((db) => db.selectFrom('audit_records').select(['sequence', 'record']));
+    assert.deepEqual(
+      rows.map((row) => ({ ...row })),
+      [{ sequence: 1n, record: '{"sequence":1,"name":"small"}' }],
+    );
+    await database.close();
+    await place.remove();
+  });
+});
+
+describe('database on postgres, alone', () => {
+  test('two processes share it as two nodes, and a dead one can be claimed only once it is gone', async () => {
+    const place = await (DATABASE_KINDS[1] ?? assert.fail()).create();
+    const first = await place.open();
+    const second = await place.open();
+    assert.deepEqual([first.node, second.node], [1, 2]);
+    assert.equal(await first.claimDeadNode(2), false);
+    await second.close();
+    assert.equal(await first.claimDeadNode(2), true);
+    await first.releaseDeadNode(2);
+    await first.close();
+    await place.remove();
+  });
+});

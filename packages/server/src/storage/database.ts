@@ -1,0 +1,46 @@
+/** The port to durable storage: typed reads, and units of work that share commits. Implemented on SQLite and PostgreSQL. */
+import type { Compilable, Kysely } from 'kysely';
+import type { Schema } from './schema.ts';
+import type { Build, Guard, Prepare, SqlStep, Step } from './statement.ts';
+
+/**
+ * Steps that take effect together or not at all. When a guarded step does not hold, the steps are undone and
+ * `ifRefused` is executed in their place, in the same commit: a refusal can so be recorded as surely as a change.
+ */
+export interface UnitOfWork {
+  readonly steps: readonly Step[];
+  readonly ifRefused?: readonly Step[];
+  /** Balance rows that the unit will change. PostgreSQL locks those of a commit in one order, so that nodes never deadlock. */
+  readonly locks?: readonly string[];
+}
+
+/** The unit took effect, or the guarded step of that index did not hold. */
+export type Outcome =
+  | { readonly committed: true }
+  | { readonly committed: false; readonly refusedStep: number };
+
+/** `now` asks for a commit at once; `soon` waits a few milliseconds for an urgent unit whose commit it can share. */
+export type Urgency = 'now' | 'soon';
+
+export interface Database {
+  readonly dialect: 'sqlite' | 'postgres';
+  /** This process's place in a cluster, held while it lives; its audit chain carries this number. SQLite: always 1. */
+  readonly node: number;
+  /** Unique to this opening of the database: tells what this process began from what a dead one left. */
+  readonly boot: string;
+  readonly prepare: Prepare;
+  /** A step compiled with its values in place, for what is not on the call path. */
+  step(build: Build, guard?: Guard): SqlStep;
+  /** Rows of a query, every integer as `bigint`. Throws `Fault('unavailable')`. */
+  read<Row>(build: (db: Kysely<Schema>) => Compilable<Row>): Promise<Row[]>;
+  /** Resolves once the unit is on disk, or was refused. Throws `Fault('unavailable')`: then nothing is known to be durable. */
+  commit(unit: UnitOfWork, urgency?: Urgency): Promise<Outcome>;
+  /** Resolves when everything submitted so far is durable or has failed: reads after it see those writes. */
+  barrier(): Promise<void>;
+  /** Claims a node whose process has died, so that what it left can be resolved; false while that process lives. */
+  claimDeadNode(node: number): Promise<boolean>;
+  releaseDeadNode(node: number): Promise<void>;
+  /** Throws `Fault('unavailable')` unless a commit goes through now. */
+  probe(): Promise<void>;
+  close(): Promise<void>;
+}

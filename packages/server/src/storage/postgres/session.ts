@@ -1,0 +1,199 @@
+/** The one writing PostgreSQL session of this process: holds the node's lock, migrates, commits batches, keeps the chain. */
+import pg from 'pg';
+import type { UnitOfWork } from '../database.ts';
+import { type ChainState, EMPTY_CHAIN, chainRecord } from '../audit-chain.ts';
+import type { UnitResult } from '../group-commit.ts';
+import type { SqlStep, Step } from '../statement.ts';
+import { readIntegersAsBigint } from './read-integers.ts';
+
+/** Namespaces of the advisory locks that Keyfold takes, so that it never meets another program's. */
+const NODE_LOCKS = 1_802_201_957;
+const MIGRATION_LOCK = 1_802_201_958;
+/** Processes that may share one database. */
+const NODES_MAX = 64;
+/** Seconds without an answer after which the server drops a dead host's session, and with it the node's lock. */
+const KEEPALIVE =
+  'set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3';
+
+const ALL_HELD = -1;
+
+export class PostgresSession {
+  readonly #client: pg.Client;
+  readonly node: number;
+  #chain: ChainState;
+
+  private constructor(client: pg.Client, claimed: { node: number; chain: ChainState }) {
+    this.#client = client;
+    this.node = claimed.node;
+    this.#chain = claimed.chain;
+  }
+
+  /** Connects, migrates when asked, and claims the first free node number. */
+  static async open(url: string, migrate: (client: pg.Client) => Promise<void>): Promise<PostgresSession> {
+    const client = new pg.Client({
+      connectionString: url,
+      application_name: 'keyfold',
+      types: readIntegersAsBigint,
+      pipeline: true,
+      keepAlive: true,
+      connectionTimeoutMillis: 5_000,
+    });
+    // A broken connection rejects the running queries; without a listener it would also end the process.
+    client.on('error', () => undefined);
+    await client.connect();
+    try {
+      await client.query(KEEPALIVE);
+      await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
+      await migrate(client);
+      await client.query('select pg_advisory_unlock($1)', [MIGRATION_LOCK]);
+      const node = await claimNode(client);
+      return new PostgresSession(client, { node, chain: await readChain(client, node) });
+    } catch (error) {
+      await client.end();
+      throw error;
+    }
+  }
+
+  onEnd(listener: () => void): void {
+    this.#client.once('end', listener);
+  }
+
+  /** One transaction. Throws when it did not commit; the session is then of no more use. */
+  async run(units: readonly UnitOfWork[], nowMs: number): Promise<readonly UnitResult[]> {
+    const chainBefore = this.#chain;
+    try {
+      await this.#client.query('begin');
+      await this.#lockBalances(units);
+      const results: UnitResult[] = [];
+      for (const unit of units) results.push(await this.#runUnit(unit, nowMs));
+      await this.#client.query('commit');
+      return results;
+    } catch (error) {
+      this.#chain = chainBefore;
+      await this.#client.query('rollback');
+      throw error;
+    }
+  }
+
+  async claim(node: number): Promise<boolean> {
+    const { rows } = await this.#client.query<{ held: boolean }>(
+      'select pg_try_advisory_lock($1, $2) as held',
+      [NODE_LOCKS, node],
+    );
+    return rows[0]?.held === true;
+  }
+
+  async unclaim(node: number): Promise<void> {
+    await this.#client.query('select pg_advisory_unlock($1, $2)', [NODE_LOCKS, node]);
+  }
+
+  async close(): Promise<void> {
+    await this.#client.end();
+  }
+
+  /** Locks in id order what the batch will change, whatever the order of its units: so two nodes cannot deadlock. */
+  async #lockBalances(units: readonly UnitOfWork[]): Promise<void> {
+    const ids = new Set<string>();
+    for (const unit of units) for (const id of unit.locks ?? []) ids.add(id);
+    if (ids.size === 0) return;
+    await this.#client.query(
+      'select 1 from balances where budget_id = any($1) order by budget_id, period_start for update',
+      [[...ids]],
+    );
+  }
+
+  async #runUnit(unit: UnitOfWork, nowMs: number): Promise<UnitResult> {
+    const chainBefore = this.#chain;
+    this.#sendAhead('savepoint unit');
+    try {
+      const refusedStep = await this.#runSteps(unit.steps, nowMs);
+      if (refusedStep === ALL_HELD) {
+        this.#sendAhead('release savepoint unit');
+        return { committed: true };
+      }
+      await this.#undo(chainBefore);
+      if (unit.ifRefused !== undefined) await this.#runSteps(unit.ifRefused, nowMs);
+      this.#sendAhead('release savepoint unit');
+      return { committed: false, refusedStep };
+    } catch (error) {
+      await this.#undo(chainBefore);
+      return { error: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  /** Sends without waiting: should it fail, so does every later statement of the transaction, and those are waited for. */
+  #sendAhead(sql: string): void {
+    this.#client.query(sql).catch(() => undefined);
+  }
+
+  async #undo(chainBefore: ChainState): Promise<void> {
+    await this.#client.query('rollback to savepoint unit');
+    this.#chain = chainBefore;
+  }
+
+  /** Sends every step at once and then looks at the guards: one round trip a unit, since an unheld guard undoes all anyway. */
+  async #runSteps(steps: readonly Step[], nowMs: number): Promise<number> {
+    const answers = await Promise.allSettled(
+      steps.map((step) => ('append' in step ? this.#append(step.append, nowMs) : this.#send(step))),
+    );
+    for (const [index, answer] of answers.entries()) {
+      const step = steps[index];
+      const guarded = step !== undefined && 'sql' in step && step.guard !== undefined;
+      if (answer.status === 'rejected') throw answer.reason;
+      if (guarded && answer.value === 0) return index;
+    }
+    return ALL_HELD;
+  }
+
+  async #send(step: SqlStep): Promise<number> {
+    const result = await this.#client.query({
+      text: step.sql,
+      values: [...step.values],
+      name: statementName(step.sql),
+    });
+    return result.rowCount ?? 0;
+  }
+
+  async #append(body: string, nowMs: number): Promise<number> {
+    const { record, state } = chainRecord(this.#chain, body);
+    this.#chain = state;
+    return this.#send({
+      sql: 'insert into audit_records (node, sequence, at, record, head) values ($1, $2, $3, $4, $5)',
+      values: [this.node, state.sequence, nowMs, record, state.head.toString('base64url')],
+    });
+  }
+}
+
+async function claimNode(client: pg.Client): Promise<number> {
+  for (let node = 1; node <= NODES_MAX; node++) {
+    const { rows } = await client.query<{ held: boolean }>('select pg_try_advisory_lock($1, $2) as held', [
+      NODE_LOCKS,
+      node,
+    ]);
+    if (rows[0]?.held === true) return node;
+  }
+  throw new Error(`all ${NODES_MAX} places of this database are taken by running Keyfold processes`);
+}
+
+async function readChain(client: pg.Client, node: number): Promise<ChainState> {
+  const { rows } = await client.query<{ sequence: bigint; head: string }>(
+    'select sequence, head from audit_records where node = $1 order by sequence desc limit 1',
+    [node],
+  );
+  const last = rows[0];
+  return last === undefined
+    ? EMPTY_CHAIN
+    : { sequence: Number(last.sequence), head: Buffer.from(last.head, 'base64url') };
+}
+
+const statementNames = new Map<string, string>();
+
+/** A stable name a statement, so that the server prepares it once a session. */
+function statementName(sql: string): string {
+  let name = statementNames.get(sql);
+  if (name === undefined) {
+    name = `keyfold_${statementNames.size}`;
+    statementNames.set(sql, name);
+  }
+  return name;
+}

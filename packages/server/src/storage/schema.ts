@@ -1,0 +1,125 @@
+/** The tables, as Kysely sees them. Ids are text, times integer milliseconds, money integer nano-dollars; JSON is text. */
+import type { ColumnType } from 'kysely';
+
+/** Read as `bigint` from both databases, so that money never passes through a float. */
+type Integer = ColumnType<bigint, bigint | number, bigint | number>;
+type NullableInteger = ColumnType<bigint | null, bigint | number | null, bigint | number | null>;
+
+export interface Schema {
+  /** Facts about this installation: schema version, root key check. */
+  facts: { name: string; value: string };
+  organizations: { id: string; name: string; created_at: Integer; revision: Integer };
+  projects: { id: string; organization_id: string; name: string; created_at: Integer; revision: Integer };
+  keys: {
+    id: string;
+    organization_id: string;
+    project_id: string;
+    kind: string;
+    name: string | null;
+    permissions: string;
+    models: string | null;
+    networks: string | null;
+    requests_per_minute: NullableInteger;
+    tokens_per_minute: NullableInteger;
+    concurrent_requests: NullableInteger;
+    expires_at: NullableInteger;
+    revoked_at: NullableInteger;
+    auto_rotate: Integer;
+    rotation_interval_s: Integer;
+    metadata: string | null;
+    created_at: Integer;
+    /** Grows with every change of the key or of its budgets: a reservation made under an older one is refused. */
+    revision: Integer;
+    mac: string;
+  };
+  key_versions: {
+    id: string;
+    key_id: string;
+    version: Integer;
+    /** HMAC of the key under the pepper, base64url. Unique. */
+    hash: string;
+    pepper_version: Integer;
+    display: string;
+    created_at: Integer;
+    expires_at: NullableInteger;
+  };
+  budgets: {
+    id: string;
+    organization_id: string;
+    /** `key`, `project` or `organization`. */
+    scope: string;
+    scope_id: string;
+    period: string;
+    cap_nanos: Integer;
+    created_at: Integer;
+    mac: string;
+  };
+  /** What is posted and held on a budget in one of its periods. */
+  balances: { budget_id: string; period_start: Integer; posted_nanos: Integer; held_nanos: Integer };
+  /** Reservations that are not yet resolved. Resolving one deletes its row here and writes its row in `calls`. */
+  reservations: {
+    id: string;
+    node: Integer;
+    boot: string;
+    reserved_at: Integer;
+    held_nanos: Integer;
+    /** JSON: what recovery needs to resolve the call without the process that made it. */
+    call: string;
+  };
+  /** The ledger's settlements, one row a call. Never updated. */
+  calls: {
+    id: string;
+    organization_id: string;
+    project_id: string;
+    key_id: string;
+    key_version: Integer;
+    request_id: string;
+    endpoint: string;
+    provider: string;
+    model: string;
+    credential_id: string | null;
+    streamed: Integer;
+    /** `settlement`, `release` or `expiry`. */
+    resolution: string;
+    /** `exact` or `estimated`. */
+    certainty: string;
+    status: Integer;
+    error: string | null;
+    /** Space-separated: what was odd about this call's usage, such as `overrun`. */
+    flags: string | null;
+    input_tokens: Integer;
+    cached_input_tokens: Integer;
+    cache_write_tokens: Integer;
+    output_tokens: Integer;
+    reasoning_tokens: Integer;
+    held_nanos: Integer;
+    cost_nanos: Integer;
+    reserved_at: Integer;
+    resolved_at: Integer;
+  };
+  credentials: {
+    id: string;
+    organization_id: string;
+    provider: string;
+    name: string;
+    base_url: string;
+    allow_networks: string;
+    models: string | null;
+    version: Integer;
+    sealed: string;
+    created_at: Integer;
+    updated_at: Integer;
+  };
+  /** Prices set by API; the newest `effective_from` that has come is in force. */
+  prices: { provider: string; model: string; effective_from: Integer; price: string; created_at: Integer };
+  /** First answers to control-plane POSTs that carried an Idempotency-Key, sealed since they may hold a new key. */
+  idempotency: {
+    key_id: string;
+    idempotency_key: string;
+    request_hash: string;
+    status: Integer;
+    response: string;
+    created_at: Integer;
+  };
+  audit_records: { node: Integer; sequence: Integer; at: Integer; record: string; head: string };
+}

@@ -1,0 +1,148 @@
+/** `Database` on embedded SQLite: one process, a writing worker with group commit and a reading worker. */
+import type { Compilable, Kysely } from 'kysely';
+import { Fault, describeError } from '../../kernel/fault.ts';
+import type { Database, Outcome, UnitOfWork, Urgency } from '../database.ts';
+import { GroupCommit, type UnitResult } from '../group-commit.ts';
+import { createQueryBuilder } from '../query-builder.ts';
+import type { Schema } from '../schema.ts';
+import {
+  type Build,
+  type Guard,
+  type Prepare,
+  type SqlStep,
+  type SqlValue,
+  type Step,
+  compileStep,
+  createPrepare,
+} from '../statement.ts';
+import type { WireStep, WireUnit } from './messages.ts';
+import { WorkerPort } from './worker-port.ts';
+
+export interface SqliteOptions {
+  /** Holds the database, its WAL and the process lock; created with mode 0700. */
+  readonly directory: string;
+  readonly boot: string;
+  readonly nowMs: () => number;
+  /** Upper bound of the database file in pages of 4096 bytes; SQLite's own limit when absent. */
+  readonly pagesMax?: number;
+}
+
+const SQLITE_PAGES_MAX = 4_294_967_294;
+/** Statements that one process may send to the worker; they are compiled in code, so more is a bug that leaks. */
+const STATEMENTS_MAX = 5_000;
+
+export class SqliteDatabase implements Database {
+  readonly dialect = 'sqlite';
+  readonly node = 1;
+  readonly boot: string;
+  readonly prepare: Prepare;
+  readonly #builder: Kysely<Schema>;
+  readonly #nowMs: () => number;
+  readonly #writer: WorkerPort;
+  readonly #reader: WorkerPort;
+  readonly #commits = new GroupCommit((units) => this.#runBatch(units));
+  readonly #statementNumbers = new Map<string, number>();
+  #unsentStatements: string[] = [];
+
+  private constructor(ports: { writer: WorkerPort; reader: WorkerPort }, options: SqliteOptions) {
+    this.#writer = ports.writer;
+    this.#reader = ports.reader;
+    this.#nowMs = options.nowMs;
+    this.boot = options.boot;
+    this.#builder = createQueryBuilder('sqlite');
+    this.prepare = createPrepare(this.#builder);
+  }
+
+  /** Opens or creates the database. Throws `DirectoryLockedError` when another process has it. */
+  static async open(options: SqliteOptions): Promise<SqliteDatabase> {
+    const settings = {
+      directory: options.directory,
+      pagesMax: options.pagesMax ?? SQLITE_PAGES_MAX,
+      nowMs: options.nowMs(),
+    };
+    const writer = await WorkerPort.open({ ...settings, role: 'writer' });
+    const reader = await WorkerPort.open({ ...settings, role: 'reader' });
+    return new SqliteDatabase({ writer, reader }, options);
+  }
+
+  step(build: Build, guard?: Guard): SqlStep {
+    return compileStep(this.#builder, build, guard);
+  }
+
+  async read<Row>(build: (db: Kysely<Schema>) => Compilable<Row>): Promise<Row[]> {
+    const { sql, parameters } = build(this.#builder).compile();
+    try {
+      const response = await this.#reader.call({ kind: 'read', sql, values: parameters as SqlValue[] });
+      return 'rows' in response ? (response.rows as Row[]) : [];
+    } catch (error) {
+      throw new Fault('unavailable', { internal: `read failed: ${describeError(error)}`, cause: error });
+    }
+  }
+
+  commit(unit: UnitOfWork, urgency?: Urgency): Promise<Outcome> {
+    return this.#commits.submit(unit, urgency);
+  }
+
+  barrier(): Promise<void> {
+    return this.#commits.barrier();
+  }
+
+  /** One process owns the files, so whatever another boot left belongs to the dead. */
+  claimDeadNode(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+
+  releaseDeadNode(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async probe(): Promise<void> {
+    await this.commit({ steps: [PROBE] });
+  }
+
+  async close(): Promise<void> {
+    await this.#commits.close();
+    await this.#reader.close();
+    await this.#writer.close();
+  }
+
+  async #runBatch(units: readonly UnitOfWork[]): Promise<readonly UnitResult[]> {
+    const wire = units.map((unit) => this.#toWire(unit));
+    const statements = this.#unsentStatements;
+    const firstStatement = this.#statementNumbers.size - statements.length;
+    this.#unsentStatements = [];
+    const response = await this.#writer.call({
+      kind: 'commit',
+      firstStatement,
+      statements,
+      nowMs: this.#nowMs(),
+      units: wire,
+    });
+    return 'results' in response ? response.results : [];
+  }
+
+  #toWire(unit: UnitOfWork): WireUnit {
+    return {
+      steps: unit.steps.map((step) => this.#toWireStep(step)),
+      ifRefused: unit.ifRefused?.map((step) => this.#toWireStep(step)),
+    };
+  }
+
+  #toWireStep(step: Step): WireStep {
+    if ('append' in step) return step.append;
+    return [this.#numberOf(step.sql), step.guard === undefined ? 0 : 1, step.values];
+  }
+
+  #numberOf(sql: string): number {
+    const known = this.#statementNumbers.get(sql);
+    if (known !== undefined) return known;
+    if (this.#statementNumbers.size >= STATEMENTS_MAX) throw new Error('too many different statements');
+    const number = this.#statementNumbers.size;
+    this.#statementNumbers.set(sql, number);
+    this.#unsentStatements.push(sql);
+    return number;
+  }
+}
+
+/** A write that changes nothing but must reach the disk. */
+const PROBE: SqlStep = { sql: "update facts set value = value where name = 'schema'", values: [] };

@@ -1,0 +1,70 @@
+/** The event loop's end of one SQLite worker: requests out, answers matched by number, death turned into faults. */
+import { Worker } from 'node:worker_threads';
+import type { Opened, Request, Response, WorkerSettings } from './messages.ts';
+
+type WithoutId<T> = T extends { readonly id: number } ? Omit<T, 'id'> : never;
+
+interface Waiting {
+  readonly resolve: (response: Response) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** The directory is in use by another Keyfold process. */
+export class DirectoryLockedError extends Error {}
+
+export class WorkerPort {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, Waiting>();
+  #nextId = 1;
+  #dead: Error | undefined;
+
+  private constructor(worker: Worker) {
+    this.#worker = worker;
+    worker.on('message', (response: Response) => this.#settle(response));
+    worker.on('error', (error) => this.#die(error instanceof Error ? error : new Error(String(error))));
+    worker.on('exit', () => this.#die(new Error('the SQLite worker has ended')));
+  }
+
+  static async open(settings: WorkerSettings): Promise<WorkerPort> {
+    const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
+    const worker = new Worker(new URL(file, import.meta.url), { workerData: settings });
+    const opened = await new Promise<Opened>((resolve, reject) => {
+      worker.once('message', resolve);
+      worker.once('error', reject);
+    });
+    if (opened.opened) return new WorkerPort(worker);
+    await worker.terminate();
+    throw opened.locked
+      ? new DirectoryLockedError(`${settings.directory} is in use by another Keyfold process`)
+      : new Error(`cannot open the database in ${settings.directory}: ${opened.error}`);
+  }
+
+  call(request: WithoutId<Request>): Promise<Response> {
+    if (this.#dead !== undefined) return Promise.reject(this.#dead);
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.#worker.postMessage({ ...request, id });
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#dead !== undefined) return;
+    const ended = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
+    await this.call({ kind: 'close' });
+    await ended;
+  }
+
+  #settle(response: Response): void {
+    const waiting = this.#waiting.get(response.id);
+    this.#waiting.delete(response.id);
+    if ('error' in response) waiting?.reject(new Error(response.error));
+    else waiting?.resolve(response);
+  }
+
+  #die(error: Error): void {
+    this.#dead ??= error;
+    for (const waiting of this.#waiting.values()) waiting.reject(this.#dead);
+    this.#waiting.clear();
+  }
+}

@@ -1,0 +1,70 @@
+/** Statements: built and typed by Kysely for either dialect; those of the call path are compiled once, at start. */
+import { type Compilable, type Expression, type Kysely, sql } from 'kysely';
+import type { Schema } from './schema.ts';
+
+export type SqlValue = string | number | bigint | null;
+
+/** What a step must have done, else its whole unit of work is undone: changed a row, or found one. */
+export type Guard = 'changes-row' | 'finds-row';
+
+/** One statement with its values. */
+export interface SqlStep {
+  readonly sql: string;
+  readonly values: readonly SqlValue[];
+  readonly guard?: Guard | undefined;
+}
+
+/** One record for this node's audit chain, as JSON text without its opening `{`; the writer puts the sequence first. */
+export interface AppendStep {
+  readonly append: string;
+}
+
+export type Step = SqlStep | AppendStep;
+
+export type Build = (db: Kysely<Schema>) => Compilable;
+type Values = Readonly<Record<string, SqlValue>>;
+
+/** Stands in a compiled statement for a value that each execution gives. */
+class Parameter {
+  readonly name: string;
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
+export interface Prepare {
+  /** Compiles a statement once. `param('x')` marks where the execution's `x` goes. */
+  <V extends Values>(
+    build: (
+      db: Kysely<Schema>,
+      param: <Name extends keyof V & string>(name: Name) => Expression<V[Name]>,
+    ) => Compilable,
+    guard?: Guard,
+  ): (values: V) => SqlStep;
+}
+
+export function createPrepare(db: Kysely<Schema>): Prepare {
+  return (build, guard) => {
+    const compiled = build(db, (name) => sql.val(new Parameter(name)) as Expression<never>).compile();
+    const parameters = compiled.parameters;
+    return (given) => ({
+      sql: compiled.sql,
+      guard,
+      values: parameters.map((parameter) =>
+        parameter instanceof Parameter ? valueOf(given, parameter.name) : (parameter as SqlValue),
+      ),
+    });
+  };
+}
+
+function valueOf(values: Values, name: string): SqlValue {
+  const value = values[name];
+  if (value === undefined) throw new TypeError(`statement parameter ${name} was not given`);
+  return value;
+}
+
+/** Compiles one statement with its values in place. */
+export function compileStep(db: Kysely<Schema>, build: Build, guard?: Guard): SqlStep {
+  const compiled = build(db).compile();
+  return { sql: compiled.sql, values: compiled.parameters as SqlValue[], guard };
+}
