@@ -1,0 +1,61 @@
+/** Audit events: what is recorded, and its canonical JSON. The bytes stored are the bytes hashed; docs/audit-events.md lists the actions. */
+import type { Nanos } from '@keyfold/protocol';
+import { formatUsd } from '@keyfold/protocol';
+
+/** Every action that Keyfold records. */
+export const AUDIT_ACTIONS = [
+  'installation.created',
+  'process.started',
+  'process.stopped',
+  'project.created',
+  'key.created',
+  'key.updated',
+  'key.rotated',
+  'key.revoked',
+  'budget.set',
+  'budget.removed',
+  'credential.created',
+  'credential.updated',
+  'credential.deleted',
+  'price.set',
+  'prices.imported',
+  'call.opened',
+  'call.settled',
+  'call.released',
+  'call.expired',
+  'call.refused',
+  'control.refused',
+  'unauthenticated.refused',
+] as const;
+
+export type AuditAction = (typeof AUDIT_ACTIONS)[number];
+export type AuditDetail = Readonly<Record<string, string | number | boolean | null | readonly string[]>>;
+
+export interface AuditEvent {
+  readonly action: AuditAction;
+  /** Id of the key that acted, `system` for Keyfold itself, `anonymous` for strangers. */
+  readonly actor: string;
+  /** Id of what was acted on. */
+  readonly target: string;
+  readonly decision: 'allowed' | 'denied';
+  readonly requestId?: string | undefined;
+  readonly organizationId?: string | undefined;
+  readonly cost?: Nanos | undefined;
+  readonly detail?: AuditDetail | undefined;
+}
+
+/** The record without its opening `{`: the writer puts `"sequence"` first, when the record's place in the chain is known. */
+export function renderEvent(event: AuditEvent, at: { timeMs: number; node: number }): string {
+  let text = `"time":"${new Date(at.timeMs).toISOString()}","node":${at.node},"actor":${quote(event.actor)}`;
+  text += `,"action":"${event.action}","target":${quote(event.target)},"decision":"${event.decision}"`;
+  if (event.requestId !== undefined) text += `,"request_id":${quote(event.requestId)}`;
+  if (event.organizationId !== undefined) text += `,"organization_id":${quote(event.organizationId)}`;
+  if (event.cost !== undefined) text += `,"cost_usd":"${formatUsd(event.cost)}"`;
+  if (event.detail !== undefined) text += `,"detail":${JSON.stringify(event.detail)}`;
+  return `${text}}`;
+}
+
+/** JSON escapes control characters and lone surrogates, so a record is always one line of valid UTF-8. */
+function quote(text: string): string {
+  return JSON.stringify(text);
+}

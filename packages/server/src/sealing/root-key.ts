@@ -1,0 +1,57 @@
+/**
+ * The root key: 32 bytes outside the database, from which HKDF-SHA256 (RFC 5869) derives one key a purpose.
+ * No derived key serves two purposes, and the root key itself encrypts and authenticates nothing.
+ */
+import { createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { RandomSource } from '../kernel/random.ts';
+
+export const ROOT_KEY_BYTES = 32;
+
+/** What a derived key is for. */
+export type Purpose = 'kek' | 'pepper' | 'audit-mac' | 'row-mac' | 'cursor';
+
+const SALT = Buffer.from('keyfold/root-key/v1', 'utf8');
+const HEX = /^[0-9a-f]{64}$/;
+const OTHERS_MAY = 0o077;
+
+export class RootKey {
+  /** Names this root key without revealing it: tells at start whether it is the one the database was made with. */
+  readonly id: string;
+  readonly #material: Buffer;
+
+  constructor(material: Buffer) {
+    if (material.length !== ROOT_KEY_BYTES) throw new RangeError(`a root key has ${ROOT_KEY_BYTES} bytes`);
+    this.#material = material;
+    this.id = this.#expand('id', 8).toString('hex');
+  }
+
+  derive(purpose: Purpose): KeyObject {
+    return createSecretKey(this.#expand(purpose, 32));
+  }
+
+  #expand(info: string, length: number): Buffer {
+    return Buffer.from(hkdfSync('sha256', this.#material, SALT, `keyfold/${info}/v1`, length));
+  }
+}
+
+/** Reads a root key file: 64 hexadecimal characters, readable by its owner alone. Throws with what to do. */
+export function readRootKey(file: string): RootKey {
+  const mode = statSync(file).mode & 0o777;
+  if ((mode & OTHERS_MAY) !== 0) {
+    throw new Error(`${file} may be read by others (mode ${mode.toString(8)}): run chmod 600 ${file}`);
+  }
+  const text = readFileSync(file, 'utf8').trim();
+  if (!HEX.test(text)) throw new Error(`${file} is not a root key: it must hold 64 hexadecimal characters`);
+  return new RootKey(Buffer.from(text, 'hex'));
+}
+
+/** Reads the root key, or makes one where there is none yet. */
+export function openRootKey(file: string, random: RandomSource): RootKey {
+  if (!existsSync(file)) {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    writeFileSync(file, `${random.bytes(ROOT_KEY_BYTES).toString('hex')}\n`, { mode: 0o600, flag: 'wx' });
+  }
+  return readRootKey(file);
+}
