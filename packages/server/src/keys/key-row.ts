@@ -1,0 +1,103 @@
+/** Between a key and its database row, whose MAC covers every field that grants something. */
+import type { Id, KeyKind, Permission } from '@keyfold/protocol';
+import type { Insertable, Selectable } from 'kysely';
+import type { MacField, RowMac } from '../sealing/row-mac.ts';
+import type { Schema } from '../storage/schema.ts';
+import type { Key, KeyVersion } from './key.ts';
+
+export type KeyRow = Selectable<Schema['keys']>;
+export type VersionRow = Selectable<Schema['key_versions']>;
+
+export function keyToRow(key: Key, mac: RowMac): Insertable<Schema['keys']> {
+  const row = {
+    id: key.id,
+    organization_id: key.organizationId,
+    project_id: key.projectId,
+    kind: key.kind,
+    name: key.name ?? null,
+    permissions: JSON.stringify(key.permissions),
+    models: jsonOrNull(key.models),
+    networks: jsonOrNull(key.networks),
+    requests_per_minute: key.limits.requestsPerMinute ?? null,
+    tokens_per_minute: key.limits.tokensPerMinute ?? null,
+    concurrent_requests: key.limits.concurrentRequests ?? null,
+    expires_at: key.expiresAtMs ?? null,
+    revoked_at: key.revokedAtMs ?? null,
+    auto_rotate: key.autoRotate ? 1 : 0,
+    rotation_interval_s: key.rotationIntervalS,
+    metadata: jsonOrNull(key.metadata),
+    created_at: key.createdAtMs,
+    revision: key.revision,
+  };
+  return { ...row, mac: mac.sign('keys', macFields(row)) };
+}
+
+/** The key, or `undefined` when the row was edited behind Keyfold's back. */
+export function keyFromRow(row: KeyRow, mac: RowMac): Key | undefined {
+  if (!mac.holds('keys', { fields: macFields(row), mac: row.mac })) return undefined;
+  return {
+    id: row.id as Id<'key'>,
+    organizationId: row.organization_id as Id<'organization'>,
+    projectId: row.project_id as Id<'project'>,
+    kind: row.kind as KeyKind,
+    name: row.name ?? undefined,
+    permissions: JSON.parse(row.permissions) as Permission[],
+    models: parseOrAbsent<string[]>(row.models),
+    networks: parseOrAbsent<string[]>(row.networks),
+    limits: {
+      requestsPerMinute: numberOrAbsent(row.requests_per_minute),
+      tokensPerMinute: numberOrAbsent(row.tokens_per_minute),
+      concurrentRequests: numberOrAbsent(row.concurrent_requests),
+    },
+    expiresAtMs: numberOrAbsent(row.expires_at),
+    revokedAtMs: numberOrAbsent(row.revoked_at),
+    autoRotate: row.auto_rotate === 1n,
+    rotationIntervalS: Number(row.rotation_interval_s),
+    metadata: parseOrAbsent<Record<string, string>>(row.metadata),
+    createdAtMs: Number(row.created_at),
+    revision: Number(row.revision),
+  };
+}
+
+export function versionFromRow(row: VersionRow): KeyVersion {
+  return {
+    id: row.id as Id<'version'>,
+    keyId: row.key_id as Id<'key'>,
+    version: Number(row.version),
+    display: row.display,
+    createdAtMs: Number(row.created_at),
+    expiresAtMs: numberOrAbsent(row.expires_at),
+  };
+}
+
+/** Everything that decides what the key may do. The revision is left out: changing a budget raises it without the key. */
+function macFields(row: Omit<Insertable<Schema['keys']>, 'mac' | 'revision'>): readonly MacField[] {
+  return [
+    row.id,
+    row.organization_id,
+    row.project_id,
+    row.kind,
+    row.permissions,
+    row.models ?? null,
+    row.networks ?? null,
+    row.requests_per_minute ?? null,
+    row.tokens_per_minute ?? null,
+    row.concurrent_requests ?? null,
+    row.expires_at ?? null,
+    row.revoked_at ?? null,
+    row.auto_rotate,
+    row.rotation_interval_s,
+  ];
+}
+
+function jsonOrNull(value: unknown): string | null {
+  return value === undefined ? null : JSON.stringify(value);
+}
+
+function parseOrAbsent<Value>(text: string | null): Value | undefined {
+  return text === null ? undefined : (JSON.parse(text) as Value);
+}
+
+function numberOrAbsent(value: bigint | null): number | undefined {
+  return value === null ? undefined : Number(value);
+}

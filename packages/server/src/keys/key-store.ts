@@ -1,0 +1,181 @@
+/** The keys' SQL: rows in, keys out, and the steps that change them. Changes take effect in the caller's unit of work. */
+import type { Id } from '@keyfold/protocol';
+import { Fault } from '../kernel/fault.ts';
+import type { RowMac } from '../sealing/row-mac.ts';
+import type { Database } from '../storage/database.ts';
+import type { SqlStep } from '../storage/statement.ts';
+import type { Key, KeyVersion, Principal } from './key.ts';
+import { type KeyRow, type VersionRow, keyFromRow, keyToRow, versionFromRow } from './key-row.ts';
+
+/** A version about to be stored, with the hash of its secret. */
+export interface NewVersion extends KeyVersion {
+  readonly hash: string;
+  readonly pepperVersion: number;
+}
+
+export interface KeyFilter {
+  readonly organizationId: Id<'organization'>;
+  readonly projectId?: string | undefined;
+  readonly kind?: string | undefined;
+  readonly after?: string | undefined;
+  readonly before?: string | undefined;
+  readonly limit: number;
+}
+
+export interface KeyWithVersions {
+  readonly key: Key;
+  readonly versions: readonly KeyVersion[];
+}
+
+export class KeyStore {
+  readonly #database: Database;
+  readonly #mac: RowMac;
+
+  constructor(database: Database, mac: RowMac) {
+    this.#database = database;
+    this.#mac = mac;
+  }
+
+  /** The principal whose version has this hash; `tampered` when its row does not carry the right MAC. */
+  async findByHash(hash: string): Promise<Principal | 'tampered' | undefined> {
+    const rows = await this.#database.read((db) =>
+      db
+        .selectFrom('key_versions as v')
+        .innerJoin('keys as k', 'k.id', 'v.key_id')
+        .innerJoin('projects as p', 'p.id', 'k.project_id')
+        .innerJoin('organizations as o', 'o.id', 'k.organization_id')
+        .selectAll('k')
+        .select([
+          'v.id as version_id',
+          'v.version',
+          'v.display',
+          'v.created_at as version_created_at',
+          'v.expires_at as version_expires_at',
+          'p.revision as project_revision',
+          'o.revision as organization_revision',
+        ])
+        .where('v.hash', '=', hash),
+    );
+    const row = rows[0];
+    if (row === undefined) return undefined;
+    const key = keyFromRow(row, this.#mac);
+    if (key === undefined) return 'tampered';
+    const version = versionFromRow({
+      id: row.version_id,
+      key_id: row.id,
+      version: row.version,
+      display: row.display,
+      created_at: row.version_created_at,
+      expires_at: row.version_expires_at,
+      hash,
+      pepper_version: 1n,
+    });
+    const revisions = {
+      key: key.revision,
+      project: Number(row.project_revision),
+      organization: Number(row.organization_revision),
+    };
+    return { key, version, revisions };
+  }
+
+  /** A key of the organization by its id, or by the id of any of its versions. */
+  async find(organizationId: Id<'organization'>, id: string): Promise<KeyWithVersions | undefined> {
+    const keys = await this.#database.read((db) =>
+      db
+        .selectFrom('keys')
+        .selectAll()
+        .where('organization_id', '=', organizationId)
+        .where((eb) =>
+          eb.or([
+            eb('id', '=', id),
+            eb('id', 'in', eb.selectFrom('key_versions').select('key_id').where('key_versions.id', '=', id)),
+          ]),
+        ),
+    );
+    return (await this.#withVersions(keys))[0];
+  }
+
+  /** Newest first; one more than `limit` when there are more. */
+  async list(filter: KeyFilter): Promise<KeyWithVersions[]> {
+    const keys = await this.#database.read((db) => {
+      let query = db
+        .selectFrom('keys')
+        .selectAll()
+        .where('organization_id', '=', filter.organizationId)
+        .orderBy('id', filter.before === undefined ? 'desc' : 'asc')
+        .limit(filter.limit + 1);
+      if (filter.projectId !== undefined) query = query.where('project_id', '=', filter.projectId);
+      if (filter.kind !== undefined) query = query.where('kind', '=', filter.kind);
+      if (filter.after !== undefined) query = query.where('id', '<', filter.after);
+      if (filter.before !== undefined) query = query.where('id', '>', filter.before);
+      return query;
+    });
+    return this.#withVersions(keys);
+  }
+
+  insertSteps(key: Key, version: NewVersion): SqlStep[] {
+    return [
+      this.#database.step((db) => db.insertInto('keys').values(keyToRow(key, this.#mac))),
+      this.insertVersionStep(version),
+    ];
+  }
+
+  insertVersionStep(version: NewVersion): SqlStep {
+    return this.#database.step((db) =>
+      db.insertInto('key_versions').values({
+        id: version.id,
+        key_id: version.keyId,
+        version: version.version,
+        hash: version.hash,
+        pepper_version: version.pepperVersion,
+        display: version.display,
+        created_at: version.createdAtMs,
+        expires_at: version.expiresAtMs ?? null,
+      }),
+    );
+  }
+
+  /** Replaces the key's row and raises its revision, if nobody changed it since it was read. */
+  updateStep(key: Key): SqlStep {
+    const { id, revision, ...row } = keyToRow(key, this.#mac);
+    return this.#database.step(
+      (db) =>
+        db
+          .updateTable('keys')
+          .set({ ...row, revision: BigInt(revision) + 1n })
+          .where('id', '=', id)
+          .where('revision', '=', BigInt(revision)),
+      'changes-row',
+    );
+  }
+
+  /** Ends every version but `except`, now or at a time; an earlier end stands. */
+  endVersionsStep(keyId: Id<'key'>, end: { readonly atMs: number; readonly exceptVersion: number }): SqlStep {
+    return this.#database.step((db) =>
+      db
+        .updateTable('key_versions')
+        .set({ expires_at: end.atMs })
+        .where('key_id', '=', keyId)
+        .where('version', '!=', BigInt(end.exceptVersion))
+        .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', BigInt(end.atMs))])),
+    );
+  }
+
+  async #withVersions(rows: readonly KeyRow[]): Promise<KeyWithVersions[]> {
+    if (rows.length === 0) return [];
+    const ids = rows.map((row) => row.id);
+    const versions = await this.#database.read((db) =>
+      db.selectFrom('key_versions').selectAll().where('key_id', 'in', ids).orderBy('version', 'desc'),
+    );
+    return rows.map((row) => {
+      const key = keyFromRow(row, this.#mac);
+      if (key === undefined)
+        throw new Fault('unavailable', { internal: `the row of key ${row.id} was edited outside Keyfold` });
+      return { key, versions: versionsOf(row.id, versions) };
+    });
+  }
+}
+
+function versionsOf(keyId: string, versions: readonly VersionRow[]): KeyVersion[] {
+  return versions.filter((version) => version.key_id === keyId).map((version) => versionFromRow(version));
+}

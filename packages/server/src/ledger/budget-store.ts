@@ -1,0 +1,148 @@
+/** The budgets' SQL. A budget row carries a MAC; one that was edited behind Keyfold's back denies every call under it. */
+import { type Id, type Nanos, nanos } from '@keyfold/protocol';
+import type { Selectable } from 'kysely';
+import type { Clock } from '../kernel/clock.ts';
+import { ExpiringCache } from '../kernel/expiring-cache.ts';
+import { Fault } from '../kernel/fault.ts';
+import type { RowMac } from '../sealing/row-mac.ts';
+import type { Database } from '../storage/database.ts';
+import type { Schema } from '../storage/schema.ts';
+import type { SqlStep } from '../storage/statement.ts';
+import type { Budget, BudgetState, Scope } from './budget.ts';
+import { type Period, periodEndMs, periodStartMs } from './period.ts';
+
+/** A change by another process goes unseen no longer; a reservation under it is refused by its revision anyway. */
+const CACHE = { entriesMax: 10_000, ttlMs: 1_000 };
+
+/** What a call's money is counted on. */
+export interface ScopeIds {
+  readonly keyId: string;
+  readonly projectId: string;
+  readonly organizationId: string;
+}
+
+export class BudgetStore {
+  readonly #database: Database;
+  readonly #mac: RowMac;
+  readonly #clock: Clock;
+  readonly #byKey: ExpiringCache<readonly Budget[]>;
+
+  constructor(parts: { database: Database; mac: RowMac; clock: Clock }) {
+    this.#database = parts.database;
+    this.#mac = parts.mac;
+    this.#clock = parts.clock;
+    this.#byKey = new ExpiringCache(CACHE, parts.clock);
+  }
+
+  /** Every budget that a call of this key is under. */
+  async forCall(ids: ScopeIds): Promise<readonly Budget[]> {
+    const cached = this.#byKey.get(ids.keyId);
+    if (cached !== undefined) return cached;
+    const budgets = await this.load([ids.organizationId, ids.projectId, ids.keyId]);
+    this.#byKey.set(ids.keyId, budgets);
+    return budgets;
+  }
+
+  /** Forgets what is cached: called after each change that this process makes. */
+  forget(): void {
+    this.#byKey.clear();
+  }
+
+  async load(scopeIds: readonly string[]): Promise<Budget[]> {
+    const rows = await this.#database.read((db) =>
+      db
+        .selectFrom('budgets')
+        .selectAll()
+        .where('scope_id', 'in', [...scopeIds])
+        .orderBy('id'),
+    );
+    return rows.map((row) => this.#fromRow(row));
+  }
+
+  async list(organizationId: Id<'organization'>): Promise<Budget[]> {
+    const rows = await this.#database.read((db) =>
+      db.selectFrom('budgets').selectAll().where('organization_id', '=', organizationId).orderBy('id'),
+    );
+    return rows.map((row) => this.#fromRow(row));
+  }
+
+  /** The state of each budget in the period that is now. */
+  async statesOf(budgets: readonly Budget[]): Promise<BudgetState[]> {
+    if (budgets.length === 0) return [];
+    const nowMs = this.#clock.nowMs();
+    const ids = budgets.map((budget) => budget.id);
+    const starts = [...new Set(budgets.map((budget) => periodStartMs(budget.period, nowMs)))];
+    const balances = await this.#database.read((db) =>
+      db
+        .selectFrom('balances')
+        .selectAll()
+        .where('budget_id', 'in', ids)
+        .where('period_start', 'in', starts.map(BigInt)),
+    );
+    return budgets.map((budget) => {
+      const start = BigInt(periodStartMs(budget.period, nowMs));
+      const balance = balances.find((row) => row.budget_id === budget.id && row.period_start === start);
+      const posted = nanos(balance?.posted_nanos ?? 0n);
+      const held = nanos(balance?.held_nanos ?? 0n);
+      const remaining = nanos(budget.cap - posted - held);
+      return { budget, posted, held, remaining, resetsAtMs: periodEndMs(budget.period, nowMs) };
+    });
+  }
+
+  /** Creates the budget of a scope and period, or changes its cap. What is posted and held stays. */
+  setStep(budget: Budget): SqlStep {
+    const mac = this.#mac.sign('budgets', macFields(budget));
+    return this.#database.step((db) =>
+      db
+        .insertInto('budgets')
+        .values({
+          id: budget.id,
+          organization_id: budget.organizationId,
+          scope: budget.scope,
+          scope_id: budget.scopeId,
+          period: budget.period,
+          cap_nanos: budget.cap,
+          created_at: budget.createdAtMs,
+          mac,
+        })
+        .onConflict((conflict) => conflict.column('id').doUpdateSet({ cap_nanos: budget.cap, mac })),
+    );
+  }
+
+  removeStep(id: Id<'budget'>): SqlStep {
+    return this.#database.step((db) => db.deleteFrom('budgets').where('id', '=', id), 'changes-row');
+  }
+
+  /** Raises the scope's revision, so that no reservation made under its old budgets still commits. */
+  reviseStep(scope: Scope, scopeId: string): SqlStep {
+    const tables = { key: 'keys', project: 'projects', organization: 'organizations' } as const;
+    return this.#database.step(
+      (db) =>
+        db
+          .updateTable(tables[scope])
+          .set((eb) => ({ revision: eb('revision', '+', 1n) }))
+          .where('id', '=', scopeId),
+      'changes-row',
+    );
+  }
+
+  #fromRow(row: Selectable<Schema['budgets']>): Budget {
+    const budget: Budget = {
+      id: row.id as Id<'budget'>,
+      organizationId: row.organization_id as Id<'organization'>,
+      scope: row.scope as Scope,
+      scopeId: row.scope_id,
+      period: row.period as Period,
+      cap: nanos(row.cap_nanos),
+      createdAtMs: Number(row.created_at),
+    };
+    if (!this.#mac.holds('budgets', { fields: macFields(budget), mac: row.mac })) {
+      throw new Fault('unavailable', { internal: `the row of budget ${row.id} was edited outside Keyfold` });
+    }
+    return budget;
+  }
+}
+
+function macFields(budget: Budget): (string | Nanos)[] {
+  return [budget.id, budget.organizationId, budget.scope, budget.scopeId, budget.period, budget.cap];
+}

@@ -1,0 +1,183 @@
+/** The ledger's statements, compiled once: they are the hot path of every call. */
+import type { Nanos } from '@keyfold/protocol';
+import { sql } from 'kysely';
+import type { Database } from '../storage/database.ts';
+import type { SqlStep } from '../storage/statement.ts';
+import type { CallFacts, Hold, Reservation, Resolution, StoredCall } from './reservation.ts';
+
+type RevisionCheck = Pick<CallFacts, 'keyId' | 'projectId' | 'organizationId'> & {
+  readonly key: number;
+  readonly project: number;
+  readonly organization: number;
+};
+
+export interface LedgerStatements {
+  checkRevisions(of: RevisionCheck): SqlStep;
+  insertBalance(hold: Hold): SqlStep;
+  hold(of: Hold & { readonly amount: Nanos; readonly cap: Nanos }): SqlStep;
+  post(of: Hold & { readonly held: Nanos; readonly cost: Nanos }): SqlStep;
+  insertReservation(reservation: Reservation, database: Database): SqlStep;
+  removeReservation(id: string): SqlStep;
+  insertCall(reservation: Reservation, resolution: Resolution & { readonly resolvedAtMs: number }): SqlStep;
+}
+
+export function prepareLedgerStatements({ prepare }: Database): LedgerStatements {
+  type Ids = {
+    key: string;
+    keyRevision: number;
+    project: string;
+    projectRevision: number;
+    organization: string;
+    organizationRevision: number;
+  };
+  const checkRevisions = prepare<Ids>(
+    (db, param) =>
+      db
+        .selectFrom('keys')
+        .innerJoin('projects', (join) => join.on('projects.id', '=', param('project')))
+        .innerJoin('organizations', (join) => join.on('organizations.id', '=', param('organization')))
+        .select(sql<number>`1`.as('still'))
+        .where('keys.id', '=', param('key'))
+        .where(sql<boolean>`keys.revision = ${param('keyRevision')}`)
+        .where(sql<boolean>`projects.revision = ${param('projectRevision')}`)
+        .where(sql<boolean>`organizations.revision = ${param('organizationRevision')}`),
+    'finds-row',
+  );
+  const insertBalance = prepare<{ budget: string; start: number }>((db, param) =>
+    db
+      .insertInto('balances')
+      .values({ budget_id: param('budget'), period_start: param('start'), posted_nanos: 0, held_nanos: 0 })
+      .onConflict((conflict) => conflict.doNothing()),
+  );
+  const hold = prepare<{ budget: string; start: number; amount: bigint; cap: bigint }>(
+    (db, param) =>
+      db
+        .updateTable('balances')
+        .set((eb) => ({ held_nanos: eb('held_nanos', '+', param('amount')) }))
+        .where('budget_id', '=', param('budget'))
+        .where(sql<boolean>`period_start = ${param('start')}`)
+        .where(sql<boolean>`posted_nanos + held_nanos <= ${param('cap')} - ${param('amount')}`),
+    'changes-row',
+  );
+  const post = prepare<{ budget: string; start: number; held: bigint; cost: bigint }>(
+    (db, param) =>
+      db
+        .updateTable('balances')
+        .set((eb) => ({
+          held_nanos: eb('held_nanos', '-', param('held')),
+          posted_nanos: eb('posted_nanos', '+', param('cost')),
+        }))
+        .where('budget_id', '=', param('budget'))
+        .where(sql<boolean>`period_start = ${param('start')}`),
+    'changes-row',
+  );
+  const insertReservation = prepare<{
+    id: string;
+    node: number;
+    boot: string;
+    at: number;
+    held: bigint;
+    call: string;
+  }>((db, param) =>
+    db.insertInto('reservations').values({
+      id: param('id'),
+      node: param('node'),
+      boot: param('boot'),
+      reserved_at: param('at'),
+      held_nanos: param('held'),
+      call: param('call'),
+    }),
+  );
+  const removeReservation = prepare<{ id: string }>(
+    (db, param) => db.deleteFrom('reservations').where('id', '=', param('id')),
+    'changes-row',
+  );
+  const insertCall = prepare<CallValues>((db, param) =>
+    db.insertInto('calls').values({
+      id: param('id'),
+      organization_id: param('organization_id'),
+      project_id: param('project_id'),
+      key_id: param('key_id'),
+      key_version: param('key_version'),
+      request_id: param('request_id'),
+      endpoint: param('endpoint'),
+      provider: param('provider'),
+      model: param('model'),
+      credential_id: param('credential_id'),
+      streamed: param('streamed'),
+      resolution: param('resolution'),
+      certainty: param('certainty'),
+      status: param('status'),
+      error: param('error'),
+      flags: param('flags'),
+      input_tokens: param('input_tokens'),
+      cached_input_tokens: param('cached_input_tokens'),
+      cache_write_tokens: param('cache_write_tokens'),
+      output_tokens: param('output_tokens'),
+      reasoning_tokens: param('reasoning_tokens'),
+      held_nanos: param('held_nanos'),
+      cost_nanos: param('cost_nanos'),
+      reserved_at: param('reserved_at'),
+      resolved_at: param('resolved_at'),
+    }),
+  );
+  return {
+    checkRevisions: (of) =>
+      checkRevisions({
+        key: of.keyId,
+        keyRevision: of.key,
+        project: of.projectId,
+        projectRevision: of.project,
+        organization: of.organizationId,
+        organizationRevision: of.organization,
+      }),
+    insertBalance: (of) => insertBalance({ budget: of.budgetId, start: of.periodStartMs }),
+    hold: (of) => hold({ budget: of.budgetId, start: of.periodStartMs, amount: of.amount, cap: of.cap }),
+    post: (of) => post({ budget: of.budgetId, start: of.periodStartMs, held: of.held, cost: of.cost }),
+    insertReservation: (reservation, database) =>
+      insertReservation({
+        id: reservation.id,
+        node: database.node,
+        boot: database.boot,
+        at: reservation.reservedAtMs,
+        held: reservation.held,
+        call: JSON.stringify({ call: reservation.call, holds: reservation.holds } satisfies StoredCall),
+      }),
+    removeReservation: (id) => removeReservation({ id }),
+    insertCall: (reservation, resolution) => insertCall(callValues(reservation, resolution)),
+  };
+}
+
+type CallValues = ReturnType<typeof callValues>;
+
+function callValues(reservation: Reservation, resolution: Resolution & { readonly resolvedAtMs: number }) {
+  const { call } = reservation;
+  const { usage } = resolution;
+  return {
+    id: reservation.id as string,
+    organization_id: call.organizationId as string,
+    project_id: call.projectId as string,
+    key_id: call.keyId as string,
+    key_version: call.keyVersion,
+    request_id: call.requestId,
+    endpoint: call.endpoint,
+    provider: call.provider,
+    model: call.model,
+    credential_id: call.credentialId ?? null,
+    streamed: call.streamed ? 1 : 0,
+    resolution: resolution.kind as string,
+    certainty: usage.certainty as string,
+    status: resolution.status,
+    error: resolution.error ?? null,
+    flags: resolution.flags.length === 0 ? null : resolution.flags.join(' '),
+    input_tokens: usage.inputTokens,
+    cached_input_tokens: usage.cachedInputTokens,
+    cache_write_tokens: usage.cacheWriteTokens + (usage.longCacheWriteTokens ?? 0),
+    output_tokens: usage.outputTokens,
+    reasoning_tokens: usage.reasoningTokens,
+    held_nanos: reservation.held as bigint,
+    cost_nanos: resolution.cost as bigint,
+    reserved_at: reservation.reservedAtMs,
+    resolved_at: resolution.resolvedAtMs,
+  };
+}

@@ -1,0 +1,139 @@
+/**
+ * The only truth about money. A reservation holds a call's worst-case cost on every budget of the call in one durable
+ * commit before anything is sent; it is resolved exactly once, by settlement, release or expiry.
+ */
+import { ZERO_NANOS, formatUsd } from '@keyfold/protocol';
+import type { AuditLog } from '../audit/audit-log.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { Denial } from '../kernel/denial.ts';
+import type { NewId } from '../kernel/new-id.ts';
+import type { Database } from '../storage/database.ts';
+import type { Step } from '../storage/statement.ts';
+import type { Budget } from './budget.ts';
+import { type LedgerStatements, prepareLedgerStatements } from './ledger-statements.ts';
+import { periodEndMs, periodStartMs } from './period.ts';
+import type { Hold, Reservation, ReserveRequest, Resolution } from './reservation.ts';
+import { callEvent } from './call-event.ts';
+
+/** The key, its project or its organization changed since the call was authorized: decide again. */
+export const STALE = Symbol('stale');
+
+export class Ledger {
+  readonly #database: Database;
+  readonly #audit: AuditLog;
+  readonly #clock: Clock;
+  readonly #newId: NewId;
+  readonly #sql: LedgerStatements;
+  /** Balance rows known to exist, so that their insert is left out. Bounded by budgets × periods since the start. */
+  readonly #knownBalances = new Set<string>();
+
+  constructor(parts: { database: Database; audit: AuditLog; clock: Clock; newId: NewId }) {
+    this.#database = parts.database;
+    this.#audit = parts.audit;
+    this.#clock = parts.clock;
+    this.#newId = parts.newId;
+    this.#sql = prepareLedgerStatements(parts.database);
+  }
+
+  /**
+   * Holds `amount` on all budgets or on none. Resolves when that is durable: from then on the call may be sent, and
+   * counts as sent should this process die. Returns `budget_exhausted`, naming the budget that refused.
+   */
+  async reserve(request: ReserveRequest): Promise<Reservation | Denial | typeof STALE> {
+    const nowMs = this.#clock.nowMs();
+    // A call that costs nothing, such as a test key's, is under no budget.
+    const budgets = request.amount === ZERO_NANOS ? [] : request.budgets;
+    const reservation: Reservation = {
+      id: this.#newId('reservation'),
+      call: request.call,
+      held: request.amount,
+      holds: budgets.map((budget) => ({
+        budgetId: budget.id,
+        periodStartMs: periodStartMs(budget.period, nowMs),
+      })),
+      reservedAtMs: nowMs,
+    };
+    const steps: Step[] = [this.#sql.checkRevisions({ ...request.call, ...request.revisions })];
+    const budgetOfStep = new Map<number, Budget>();
+    for (const [index, budget] of budgets.entries()) {
+      const hold = reservation.holds[index] as Hold;
+      if (!this.#knownBalances.has(balanceName(hold))) steps.push(this.#sql.insertBalance(hold));
+      budgetOfStep.set(steps.length, budget);
+      steps.push(this.#sql.hold({ ...hold, amount: request.amount, cap: budget.cap }));
+    }
+    steps.push(
+      this.#sql.insertReservation(reservation, this.#database),
+      this.#audit.step(callEvent('call.opened', reservation, { heldUsd: formatUsd(request.amount) })),
+    );
+    const outcome = await this.#database.commit({
+      steps,
+      locks: reservation.holds.map((hold) => hold.budgetId),
+    });
+    if (outcome.committed) {
+      for (const hold of reservation.holds) this.#knownBalances.add(balanceName(hold));
+      return reservation;
+    }
+    const refused = budgetOfStep.get(outcome.refusedStep);
+    return refused === undefined ? STALE : exhausted(refused, nowMs);
+  }
+
+  /**
+   * Resolves a reservation once: moves its money from held to posted, writes the call's row and its audit record in one
+   * commit. Returns false when it was resolved before; then nothing changes.
+   */
+  async resolve(reservation: Reservation, resolution: Resolution): Promise<boolean> {
+    const flags = resolution.cost > reservation.held ? [...resolution.flags, 'overrun'] : resolution.flags;
+    const resolved = { ...resolution, flags };
+    const resolvedAtMs = this.#clock.nowMs();
+    const steps: Step[] = [this.#sql.removeReservation(reservation.id)];
+    for (const hold of reservation.holds) {
+      steps.push(this.#sql.post({ ...hold, held: reservation.held, cost: resolution.cost }));
+    }
+    steps.push(
+      this.#sql.insertCall(reservation, { ...resolved, resolvedAtMs }),
+      this.#audit.step(resolutionEvent(reservation, resolved)),
+    );
+    const unit = { steps, locks: reservation.holds.map((hold) => hold.budgetId) };
+    const outcome = await this.#database.commit(unit, 'soon');
+    return outcome.committed;
+  }
+}
+
+function resolutionEvent(reservation: Reservation, resolution: Resolution) {
+  const actions = { settlement: 'call.settled', release: 'call.released', expiry: 'call.expired' } as const;
+  const { usage } = resolution;
+  return {
+    ...callEvent(actions[resolution.kind], reservation, {
+      status: resolution.status,
+      input_tokens: usage.inputTokens,
+      cached_input_tokens: usage.cachedInputTokens,
+      cache_write_tokens: usage.cacheWriteTokens + (usage.longCacheWriteTokens ?? 0),
+      output_tokens: usage.outputTokens,
+      reasoning_tokens: usage.reasoningTokens,
+      certainty: usage.certainty,
+      ...(resolution.error === undefined ? {} : { error: resolution.error }),
+      ...(resolution.flags.length === 0 ? {} : { flags: resolution.flags }),
+    }),
+    cost: resolution.cost,
+  };
+}
+
+function exhausted(budget: Budget, nowMs: number): Denial {
+  const resetsAtMs = periodEndMs(budget.period, nowMs);
+  const resetsAt = resetsAtMs === undefined ? undefined : new Date(resetsAtMs).toISOString();
+  const when = resetsAt === undefined ? 'It does not reset.' : `It resets at ${resetsAt}.`;
+  return new Denial('budget_exhausted', {
+    message: `The ${budget.scope}'s budget of ${formatUsd(budget.cap)} USD per ${budget.period} has no room for the most this call may cost. ${when}`,
+    facts: {
+      scope: budget.scope,
+      scope_id: budget.scopeId,
+      period: budget.period,
+      cap_usd: formatUsd(budget.cap),
+      ...(resetsAt === undefined ? {} : { resets_at: resetsAt }),
+    },
+  });
+}
+
+function balanceName(hold: Hold): string {
+  return `${hold.budgetId} ${hold.periodStartMs}`;
+}

@@ -1,0 +1,59 @@
+/** What the ledger knows of a call: from its reservation, through exactly one resolution, to its row in `calls`. */
+import type { Id, Nanos } from '@keyfold/protocol';
+import type { Revisions } from '../keys/key.ts';
+import type { Usage } from '../pricing/model-price.ts';
+import type { Budget } from './budget.ts';
+
+/** The facts of a call that are fixed when it is reserved; also what recovery has, should the process die. */
+export interface CallFacts {
+  readonly organizationId: Id<'organization'>;
+  readonly projectId: Id<'project'>;
+  readonly keyId: Id<'key'>;
+  readonly keyVersion: number;
+  readonly requestId: string;
+  readonly endpoint: string;
+  readonly provider: string;
+  readonly model: string;
+  readonly credentialId: string | undefined;
+  readonly streamed: boolean;
+}
+
+/** One balance row that a reservation holds money on. */
+export interface Hold {
+  readonly budgetId: Id<'budget'>;
+  readonly periodStartMs: number;
+}
+
+export interface Reservation {
+  readonly id: Id<'reservation'>;
+  readonly call: CallFacts;
+  readonly held: Nanos;
+  readonly holds: readonly Hold[];
+  readonly reservedAtMs: number;
+}
+
+export interface ReserveRequest {
+  readonly call: CallFacts;
+  readonly budgets: readonly Budget[];
+  readonly amount: Nanos;
+  /** What the decision to allow the call was based on. */
+  readonly revisions: Revisions;
+}
+
+/** How a call ended, and so what of its reservation becomes spend. */
+export interface Resolution {
+  readonly kind: 'settlement' | 'release' | 'expiry';
+  readonly cost: Nanos;
+  readonly usage: Usage;
+  /** HTTP status that the client got; 0 when the process died before it was known. */
+  readonly status: number;
+  readonly error: string | undefined;
+  /** What was odd about the usage: `overrun`, `usage_missing`, `usage_negative`, … */
+  readonly flags: readonly string[];
+}
+
+/** Parses what `reservations.call` stores. */
+export interface StoredCall {
+  readonly call: CallFacts;
+  readonly holds: readonly Hold[];
+}

@@ -1,0 +1,137 @@
+/** `Limiter` in this process's memory: exact for one process, and the synchronous fast path of the call. */
+import type { Clock } from '../kernel/clock.ts';
+import { Denial } from '../kernel/denial.ts';
+import type { Admission, LimitRules, LimitState, Limiter, RateState } from './limiter.ts';
+import { TokenBucket } from './token-bucket.ts';
+
+/** Keys whose state is kept. Beyond it, full and idle entries, which say no more than absent ones, are dropped. */
+const SUBJECTS_MAX = 100_000;
+
+interface Subject {
+  requests: TokenBucket | undefined;
+  tokens: TokenBucket | undefined;
+  running: number;
+}
+
+export class MemoryLimiter implements Limiter {
+  readonly #clock: Clock;
+  readonly #subjects = new Map<string, Subject>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  admit(name: string, demand: { readonly rules: LimitRules; readonly tokens: number }): Admission | Denial {
+    const nowMs = this.#clock.monotonicMs();
+    const subject = this.#subject(name, demand.rules, nowMs);
+    const denial = refusal(subject, demand, nowMs);
+    if (denial !== undefined) return denial;
+    subject.requests?.take(1, nowMs);
+    subject.tokens?.take(demand.tokens, nowMs);
+    subject.running++;
+    return this.#admission(subject, demand.tokens, nowMs);
+  }
+
+  peek(name: string, rules: LimitRules): LimitState {
+    const nowMs = this.#clock.monotonicMs();
+    return stateOf(this.#subject(name, rules, nowMs), nowMs);
+  }
+
+  #admission(subject: Subject, estimated: number, nowMs: number): Admission {
+    let isFinished = false;
+    return {
+      state: stateOf(subject, nowMs),
+      finish: (tokens) => {
+        if (isFinished) return;
+        isFinished = true;
+        subject.running--;
+        if (tokens !== undefined) subject.tokens?.take(tokens - estimated, this.#clock.monotonicMs());
+      },
+    };
+  }
+
+  #subject(name: string, rules: LimitRules, nowMs: number): Subject {
+    let subject = this.#subjects.get(name);
+    if (subject === undefined) {
+      this.#makeRoom(nowMs);
+      subject = { requests: undefined, tokens: undefined, running: 0 };
+      this.#subjects.set(name, subject);
+    }
+    subject.requests = fitted(subject.requests, rules.requestsPerMinute, nowMs);
+    subject.tokens = fitted(subject.tokens, rules.tokensPerMinute, nowMs);
+    return subject;
+  }
+
+  #makeRoom(nowMs: number): void {
+    if (this.#subjects.size < SUBJECTS_MAX) return;
+    for (const [name, subject] of this.#subjects) {
+      const isIdle =
+        subject.running === 0 &&
+        subject.requests?.isFull(nowMs) !== false &&
+        subject.tokens?.isFull(nowMs) !== false;
+      if (isIdle) this.#subjects.delete(name);
+    }
+  }
+}
+
+function refusal(
+  subject: Subject,
+  demand: { readonly rules: LimitRules; readonly tokens: number },
+  nowMs: number,
+): Denial | undefined {
+  const concurrent = demand.rules.concurrentRequests;
+  if (concurrent !== undefined && subject.running >= concurrent) {
+    return new Denial('concurrency_exceeded', {
+      message: `${concurrent} calls of this key are running, which is its limit.`,
+      retryAfterMs: 1_000,
+      facts: { limit: 'concurrent_requests', limit_value: concurrent },
+    });
+  }
+  return (
+    rateRefusal(subject.requests, { amount: 1, unit: 'requests' }, nowMs) ??
+    rateRefusal(subject.tokens, { amount: demand.tokens, unit: 'tokens' }, nowMs)
+  );
+}
+
+function rateRefusal(
+  bucket: TokenBucket | undefined,
+  demand: { readonly amount: number; readonly unit: 'requests' | 'tokens' },
+  nowMs: number,
+): Denial | undefined {
+  const waitMs = bucket === undefined ? 0 : bucket.waitMs(demand.amount, nowMs);
+  if (bucket === undefined || waitMs === 0) return undefined;
+  const facts = { limit: `${demand.unit}_per_minute`, limit_value: bucket.perMinute };
+  if (waitMs === undefined) {
+    return new Denial('rate_limit_exceeded', {
+      message: `This call may need ${demand.amount} tokens; the key's limit is ${bucket.perMinute} a minute. Lower max_tokens or shorten the input.`,
+      facts,
+    });
+  }
+  return new Denial('rate_limit_exceeded', {
+    message: `The key's limit of ${bucket.perMinute} ${demand.unit} a minute is reached.`,
+    retryAfterMs: waitMs,
+    facts,
+  });
+}
+
+/** The bucket for a rule; a changed rule takes effect at once with what was used carried over. */
+function fitted(
+  bucket: TokenBucket | undefined,
+  perMinute: number | undefined,
+  nowMs: number,
+): TokenBucket | undefined {
+  if (perMinute === undefined) return undefined;
+  if (bucket?.perMinute === perMinute) return bucket;
+  const fresh = new TokenBucket(perMinute, nowMs);
+  if (bucket !== undefined) fresh.take(bucket.perMinute - bucket.remaining(nowMs), nowMs);
+  return fresh;
+}
+
+function stateOf(subject: Subject, nowMs: number): LimitState {
+  return { requests: rateState(subject.requests, nowMs), tokens: rateState(subject.tokens, nowMs) };
+}
+
+function rateState(bucket: TokenBucket | undefined, nowMs: number): RateState | undefined {
+  if (bucket === undefined) return undefined;
+  return { limit: bucket.perMinute, remaining: bucket.remaining(nowMs), resetMs: bucket.resetMs(nowMs) };
+}

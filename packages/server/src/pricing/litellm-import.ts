@@ -1,0 +1,175 @@
+/** Responsible for importing LiteLLM's price map (`model_prices_and_context_window.json` of github.com/BerriAI/litellm). */
+import {
+  type LongContextRates,
+  type ModelMode,
+  type ModelPrice,
+  type NanosPerMillion,
+  nanosPerMillion,
+  type Rates,
+} from './model-price.ts';
+import { FieldError, type Fields, readFields, readName } from './price-fields.ts';
+import { parseUsdPerToken } from './token-cost.ts';
+import { TOKENS_MAX } from './cost.ts';
+
+/** The most entries that one import reads. */
+export const LITELLM_ENTRIES_MAX = 50_000;
+
+/** An entry that was not imported, by its name in the map. */
+export interface SkippedEntry {
+  readonly model: string;
+  readonly reason: string;
+}
+
+/** Every entry of the map is in exactly one of the two lists. */
+export interface LitellmImport {
+  readonly models: ModelPrice[];
+  readonly skipped: SkippedEntry[];
+}
+
+const PROVIDERS = new Map([
+  ['openai', 'openai'],
+  ['text-completion-openai', 'openai'],
+  ['anthropic', 'anthropic'],
+  ['gemini', 'google'],
+  ['deepseek', 'deepseek'],
+]);
+
+const MODES = new Map<string, ModelMode>([
+  ['chat', 'chat'],
+  ['responses', 'chat'],
+  ['completion', 'completion'],
+  ['embedding', 'embedding'],
+]);
+
+const INPUT = 'input_cost_per_token';
+const OUTPUT = 'output_cost_per_token';
+const CACHED_INPUT = 'cache_read_input_token_cost';
+const CACHE_WRITE = 'cache_creation_input_token_cost';
+const LONG_CACHE_WRITE = 'cache_creation_input_token_cost_above_1hr';
+const REASONING = 'output_cost_per_reasoning_token';
+const COST_FIELDS: readonly string[] = [
+  INPUT,
+  OUTPUT,
+  CACHED_INPUT,
+  CACHE_WRITE,
+  LONG_CACHE_WRITE,
+  REASONING,
+];
+const FREE = nanosPerMillion(0n);
+
+/** The end of the field names of a long tier: `_above_200k_tokens`. */
+const LONG_TIER = /_above_(\d{1,6})k_tokens$/;
+
+/** The documentation entry at the head of the map. */
+const SAMPLE_ENTRY = 'sample_spec';
+
+const SOURCE = 'https://github.com/BerriAI/litellm';
+
+/**
+ * Reads the parsed JSON of a price map. The prices hold from `effectiveFromMs`. An entry of an unknown
+ * provider or mode, without a token price, or with a price that cannot be read is skipped with a reason.
+ * Throws `Error` when the whole is not an object or is too large.
+ */
+export function importLitellmPrices(map: unknown, effectiveFromMs: number): LitellmImport {
+  if (typeof map !== 'object' || map === null || Array.isArray(map))
+    throw new Error('the price map must be an object');
+  const entries = Object.entries(map);
+  if (entries.length > LITELLM_ENTRIES_MAX)
+    throw new Error(`the price map has more than ${LITELLM_ENTRIES_MAX} entries`);
+
+  const models = new Map<string, ModelPrice>();
+  const skipped: SkippedEntry[] = [];
+  for (const [name, value] of entries) {
+    try {
+      const price = readEntry(name, value, effectiveFromMs);
+      const key = `${price.provider}/${price.model}`;
+      if (models.has(key)) throw new FieldError(key, 'is already imported from another entry');
+      models.set(key, price);
+    } catch (error) {
+      if (!(error instanceof FieldError)) throw error;
+      skipped.push({ model: name, reason: error.message });
+    }
+  }
+  return { models: [...models.values()], skipped };
+}
+
+function readEntry(name: string, value: unknown, effectiveFromMs: number): ModelPrice {
+  if (name === SAMPLE_ENTRY) throw new FieldError(name, 'describes the format');
+  const fields = readFields(value, 'entry');
+  const vendor = String(fields['litellm_provider']);
+  const provider = PROVIDERS.get(vendor);
+  if (provider === undefined)
+    throw new FieldError('litellm_provider', `${vendor} is not a provider of the catalog`);
+  const mode = MODES.get(String(fields['mode']));
+  if (mode === undefined)
+    throw new FieldError('mode', `${String(fields['mode'])} is not priced by tokens here`);
+  const model = readName(name.startsWith(`${vendor}/`) ? name.slice(vendor.length + 1) : name, 'name');
+  const above = readAbove(fields);
+  const contextTokens = readTokenLimit(fields, 'max_input_tokens');
+  const outputTokensMax = readTokenLimit(fields, 'max_output_tokens');
+  return {
+    provider,
+    model,
+    upstreamModel: model,
+    aliases: [],
+    mode,
+    ...readRates(fields, ''),
+    ...(above === undefined ? {} : { above }),
+    ...(contextTokens === undefined ? {} : { contextTokens }),
+    ...(outputTokensMax === undefined ? {} : { outputTokensMax }),
+    effectiveFromMs,
+    source: typeof fields['source'] === 'string' && fields['source'] !== '' ? fields['source'] : SOURCE,
+  };
+}
+
+/** LiteLLM lists a price of the long tier only where it differs; input and output then stay at the base price. */
+function readAbove(fields: Fields): LongContextRates | undefined {
+  const tiers = new Set<string>();
+  for (const name of Object.keys(fields)) {
+    const tier = LONG_TIER.exec(name);
+    if (tier !== null && COST_FIELDS.includes(name.slice(0, tier.index))) tiers.add(tier[0]);
+  }
+  const [tier, another] = tiers;
+  if (tier === undefined) return undefined;
+  if (another !== undefined) throw new FieldError('entry', 'has more than one long-context threshold');
+  return { inputTokens: Number(LONG_TIER.exec(tier)?.[1]) * 1000, ...readRates(fields, tier) };
+}
+
+function readRates(fields: Fields, tier: string): Rates {
+  const inputPerMillion = readCost(fields, `${INPUT}${tier}`) ?? readCost(fields, INPUT);
+  // An embedding has no output, so LiteLLM may leave its price out.
+  const outputPerMillion =
+    readCost(fields, `${OUTPUT}${tier}`) ??
+    readCost(fields, OUTPUT) ??
+    (fields['mode'] === 'embedding' ? FREE : undefined);
+  if (inputPerMillion === undefined) throw new FieldError(INPUT, 'is missing');
+  if (outputPerMillion === undefined) throw new FieldError(OUTPUT, 'is missing');
+  const cachedInputPerMillion = readCost(fields, `${CACHED_INPUT}${tier}`);
+  const cacheWritePerMillion = readCost(fields, `${CACHE_WRITE}${tier}`);
+  const longCacheWritePerMillion = readCost(fields, `${LONG_CACHE_WRITE}${tier}`);
+  const reasoningPerMillion = readCost(fields, `${REASONING}${tier}`);
+  return {
+    inputPerMillion,
+    outputPerMillion,
+    ...(cachedInputPerMillion === undefined ? {} : { cachedInputPerMillion }),
+    ...(cacheWritePerMillion === undefined ? {} : { cacheWritePerMillion }),
+    ...(longCacheWritePerMillion === undefined ? {} : { longCacheWritePerMillion }),
+    ...(reasoningPerMillion === undefined ? {} : { reasoningPerMillion }),
+  };
+}
+
+function readCost(fields: Fields, name: string): NanosPerMillion | undefined {
+  const value = fields[name];
+  if (value === undefined || value === null) return undefined;
+  const price = parseUsdPerToken(value);
+  if (price === undefined) throw new FieldError(name, 'is not a price per token');
+  return price;
+}
+
+/** Limits are hints in this map, sometimes text or missing: one that is not a whole number is left unknown. */
+function readTokenLimit(fields: Fields, name: string): number | undefined {
+  const value = fields[name];
+  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 && value <= TOKENS_MAX
+    ? value
+    : undefined;
+}
