@@ -69,6 +69,14 @@ export function limiterContract(name: string, create: (clock: ManualClock) => Li
       assert.ok((await limiter.admit('key', { rules, tokens: 0 })) instanceof Denial);
     });
 
+    test('a cancelled call has consumed nothing', async () => {
+      const { limiter } = setUp();
+      const rules = { requestsPerMinute: 1, tokensPerMinute: 10, concurrentRequests: 1 };
+      for (let call = 0; call < 5; call++) (await admitted(limiter, rules, 10)).cancel();
+      (await admitted(limiter, rules, 10)).finish(10);
+      assert.ok((await limiter.admit('key', { rules, tokens: 10 })) instanceof Denial);
+    });
+
     test('retry-after tells when the call really passes', async () => {
       const { limiter, clock } = setUp();
       const rules = { ...NONE, requestsPerMinute: 6 };

@@ -28,6 +28,8 @@ export interface Admission {
    * owed. `undefined`: unknown, the estimate stands.
    */
   finish(tokens: number | undefined): void;
+  /** Frees the slot and gives everything back: the call was refused later on and consumed nothing. */
+  cancel(): void;
 }
 
 export interface Limiter {

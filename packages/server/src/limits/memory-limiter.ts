@@ -38,15 +38,19 @@ export class MemoryLimiter implements Limiter {
   }
 
   #admission(subject: Subject, estimated: number, nowMs: number): Admission {
-    let isFinished = false;
+    let isOver = false;
+    const end = (returned: { requests: number; tokens: number }) => {
+      if (isOver) return;
+      isOver = true;
+      subject.running--;
+      const endMs = this.#clock.monotonicMs();
+      if (returned.requests !== 0) subject.requests?.take(-returned.requests, endMs);
+      if (returned.tokens !== 0) subject.tokens?.take(-returned.tokens, endMs);
+    };
     return {
       state: stateOf(subject, nowMs),
-      finish: (tokens) => {
-        if (isFinished) return;
-        isFinished = true;
-        subject.running--;
-        if (tokens !== undefined) subject.tokens?.take(tokens - estimated, this.#clock.monotonicMs());
-      },
+      finish: (tokens) => end({ requests: 0, tokens: tokens === undefined ? 0 : estimated - tokens }),
+      cancel: () => end({ requests: 1, tokens: estimated }),
     };
   }
 

@@ -1,0 +1,145 @@
+/** Commits a change with its audit records, and with its first answer where the caller sent an Idempotency-Key. */
+import { createHash } from 'node:crypto';
+import type { AuditLog } from '../audit/audit-log.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { Denial } from '../kernel/denial.ts';
+import type { Principal } from '../keys/key.ts';
+import type { Sealer } from '../sealing/sealer.ts';
+import type { Database } from '../storage/database.ts';
+import type { Step } from '../storage/statement.ts';
+import type { Change, Json, Reply } from './endpoint.ts';
+
+/** One POST that may be repeated. */
+export interface IdempotentRequest {
+  readonly key: string;
+  /** SHA-256 over method, path and body: the same key for another request is refused. */
+  readonly hash: string;
+}
+
+const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
+
+export class ChangeApplier {
+  readonly #database: Database;
+  readonly #audit: AuditLog;
+  readonly #sealer: Sealer;
+  readonly #clock: Clock;
+  readonly #onChange: () => void;
+
+  /** `onChange` is called after every change, so that caches forget. */
+  constructor(parts: {
+    database: Database;
+    audit: AuditLog;
+    sealer: Sealer;
+    clock: Clock;
+    onChange: () => void;
+  }) {
+    this.#database = parts.database;
+    this.#audit = parts.audit;
+    this.#sealer = parts.sealer;
+    this.#clock = parts.clock;
+    this.#onChange = parts.onChange;
+  }
+
+  /** The first answer to this request, if it was made before; a refusal if its key was used for another. */
+  async replay(principal: Principal, request: IdempotentRequest): Promise<Reply | Denial | undefined> {
+    const rows = await this.#database.read((db) =>
+      db
+        .selectFrom('idempotency')
+        .select(['request_hash', 'response'])
+        .where('key_id', '=', principal.key.id)
+        .where('idempotency_key', '=', request.key),
+    );
+    const row = rows[0];
+    if (row === undefined) return undefined;
+    if (row.request_hash !== request.hash) {
+      return new Denial('idempotency_mismatch', {
+        message: 'This Idempotency-Key was used for another request.',
+      });
+    }
+    const opened = this.#sealer.open(row.response, idempotencyContext(principal, request));
+    return JSON.parse(opened.toString('utf8')) as Reply;
+  }
+
+  async apply(
+    change: Change,
+    by: {
+      readonly principal: Principal;
+      readonly requestId: string;
+      readonly idempotent: IdempotentRequest | undefined;
+    },
+  ): Promise<Reply | Denial> {
+    const { principal, requestId, idempotent } = by;
+    const steps: Step[] = [];
+    if (idempotent !== undefined)
+      steps.push(this.#remember(change.reply, { principal, request: idempotent }));
+    steps.push(...change.steps);
+    for (const event of change.events) {
+      steps.push(
+        this.#audit.step({
+          ...event,
+          actor: principal.key.id,
+          decision: 'allowed',
+          requestId,
+          organizationId: principal.key.organizationId,
+        }),
+      );
+    }
+    const outcome = await this.#database.commit({ steps });
+    if (outcome.committed) {
+      this.#onChange();
+      change.afterwards?.();
+      return change.reply;
+    }
+    if (idempotent !== undefined && outcome.refusedStep === 0) {
+      const first = await this.replay(principal, idempotent);
+      if (first !== undefined) return first;
+    }
+    return new Denial('conflict', {
+      message: 'It was changed by another request in the meantime. Read it again and retry.',
+    });
+  }
+
+  #remember(reply: Reply, of: { readonly principal: Principal; readonly request: IdempotentRequest }): Step {
+    const sealed = this.#sealer.seal(
+      Buffer.from(JSON.stringify(reply), 'utf8'),
+      idempotencyContext(of.principal, of.request),
+    );
+    return this.#database.step(
+      (db) =>
+        db
+          .insertInto('idempotency')
+          .values({
+            key_id: of.principal.key.id,
+            idempotency_key: of.request.key,
+            request_hash: of.request.hash,
+            status: reply.status,
+            response: sealed,
+            created_at: this.#clock.nowMs(),
+          })
+          .onConflict((conflict) => conflict.doNothing()),
+      'changes-row',
+    );
+  }
+}
+
+export function readIdempotencyKey(header: string | undefined): string | undefined | Denial {
+  if (header === undefined || IDEMPOTENCY_KEY.test(header)) return header;
+  return new Denial('invalid_request', {
+    message: 'An Idempotency-Key has 1 to 255 visible ASCII characters.',
+    param: 'idempotency-key',
+  });
+}
+
+export function hashRequest(request: {
+  readonly method: string;
+  readonly path: string;
+  readonly body: Json;
+}): string {
+  return createHash('sha256')
+    .update(JSON.stringify([request.method, request.path, request.body]))
+    .digest('base64url');
+}
+
+function idempotencyContext(principal: Principal, request: IdempotentRequest): readonly string[] {
+  return ['idempotency', principal.key.id, request.key, request.hash];
+}

@@ -1,0 +1,208 @@
+/** Serves the management API: one path for every endpoint from authentication to the recorded change. */
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import { OpenAPIHono as App } from '@hono/zod-openapi';
+import { checkNetwork, checkPermission } from '../access/authorize.ts';
+import type { AuditLog } from '../audit/audit-log.ts';
+import type { RefusalSummary } from '../audit/refusal-summary.ts';
+import { Denial } from '../kernel/denial.ts';
+import {
+  type RenderedError,
+  renderInvalidKey,
+  renderOpenAiError,
+  renderProblem,
+} from '../kernel/error-bodies.ts';
+import { Fault } from '../kernel/fault.ts';
+import { JsonRefusal, parseJsonObject } from '../kernel/json-scan.ts';
+import type { Authenticator } from '../keys/authenticate.ts';
+import type { Principal } from '../keys/key.ts';
+import type { Database } from '../storage/database.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import {
+  type ChangeApplier,
+  type IdempotentRequest,
+  hashRequest,
+  readIdempotencyKey,
+} from './apply-change.ts';
+import type { Change, Endpoint, Json, Reply } from './endpoint.ts';
+import { describeEndpoint } from './openapi.ts';
+
+/** What the listener knows of a request beyond what Hono reads. */
+export interface ControlBindings {
+  readonly secret: string | undefined;
+  readonly requestId: string;
+  readonly address: string;
+  readBody(): Promise<Buffer | Denial>;
+}
+
+export interface ControlRooms {
+  readonly authenticator: Authenticator;
+  readonly applier: ChangeApplier;
+  readonly audit: AuditLog;
+  readonly refusals: RefusalSummary;
+  readonly database: Database;
+  readonly telemetry: Telemetry;
+}
+
+export type ControlApp = OpenAPIHono<{ Bindings: ControlBindings }>;
+type ControlContext = Context<{ Bindings: ControlBindings }>;
+
+export function createControlApp(rooms: ControlRooms, endpoints: readonly Endpoint[]): ControlApp {
+  const app: ControlApp = new App<{ Bindings: ControlBindings }>();
+  for (const endpoint of endpoints) {
+    describeEndpoint(app, endpoint);
+    const path = endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1');
+    app.on(endpoint.method.toUpperCase(), path, (context) => serve(rooms, endpoint, context));
+  }
+  app.notFound((context) => {
+    const rendered = renderProblem(
+      new Denial('not_found', { message: 'There is no such path.' }),
+      context.env.requestId,
+    );
+    return toResponse(rendered, context.env.requestId);
+  });
+  return app;
+}
+
+async function serve(rooms: ControlRooms, endpoint: Endpoint, context: ControlContext): Promise<Response> {
+  const { requestId } = context.env;
+  let principal: Principal | undefined;
+  try {
+    const authenticated = await rooms.authenticator.authenticate(context.env.secret);
+    if (authenticated instanceof Denial) {
+      rooms.refusals.count(authenticated.code);
+      return refuse(rooms, endpoint, { requestId, refusal: authenticated });
+    }
+    principal = authenticated;
+    const answer = await answerTo(rooms, endpoint, { context, principal });
+    if (answer instanceof Denial) return refuse(rooms, endpoint, { requestId, refusal: answer, principal });
+    return reply(answer, requestId);
+  } catch (error) {
+    const fault =
+      error instanceof Fault ? error : new Fault('internal', { internal: 'endpoint failed', cause: error });
+    rooms.telemetry.fault(fault, requestId);
+    return toResponse(renderRefusal(endpoint, fault, requestId), requestId);
+  }
+}
+
+async function answerTo(
+  rooms: ControlRooms,
+  endpoint: Endpoint,
+  from: { readonly context: ControlContext; readonly principal: Principal },
+): Promise<Reply | Denial> {
+  const { context, principal } = from;
+  const forbidden =
+    checkNetwork(principal.key, context.env.address) ??
+    (endpoint.permission === undefined ? undefined : checkPermission(principal.key, endpoint.permission));
+  if (forbidden !== undefined) return forbidden;
+  const input = await readInput(endpoint, context);
+  if (input instanceof Denial) return input;
+  const idempotent = readIdempotent(endpoint, { context, body: input.raw });
+  if (idempotent instanceof Denial) return idempotent;
+  const first = idempotent === undefined ? undefined : await rooms.applier.replay(principal, idempotent);
+  if (first !== undefined) return first;
+  // What was submitted before this request is on disk before it reads: an answer never lags behind a finished call.
+  await rooms.database.barrier();
+  const result = await endpoint.handle({ principal, requestId: context.env.requestId, ...input });
+  if (result instanceof Denial || !isChange(result)) return result;
+  return rooms.applier.apply(result, { principal, requestId: context.env.requestId, idempotent });
+}
+
+async function readInput(endpoint: Endpoint, context: ControlContext) {
+  const params = check(endpoint.params, context.req.param());
+  if (params instanceof Denial) return params;
+  const query = check(endpoint.query, context.req.query());
+  if (query instanceof Denial) return query;
+  const bytes = await context.env.readBody();
+  if (bytes instanceof Denial) return bytes;
+  const raw = bytes.length === 0 ? {} : parseJsonObject(bytes);
+  if (raw instanceof JsonRefusal) {
+    return new Denial('invalid_request', {
+      message: `The body is not an acceptable JSON object: ${raw.reason.replaceAll('_', ' ')}.`,
+    });
+  }
+  const body = endpoint.body === undefined && bytes.length > 0 ? unexpectedBody() : check(endpoint.body, raw);
+  if (body instanceof Denial) return body;
+  return { params, query, body, raw: raw as Json };
+}
+
+function check(schema: Endpoint['body'], value: unknown): unknown {
+  if (schema === undefined) return {};
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const unknown = issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
+  const path = [...(issue?.path ?? []).map(String), ...(unknown === undefined ? [] : [unknown])].join('.');
+  const problem = unknown === undefined ? (issue?.message ?? 'is not valid') : 'is not known here';
+  return new Denial('invalid_request', {
+    message: path === '' ? problem : `'${path}': ${problem}`,
+    param: path,
+  });
+}
+
+function unexpectedBody(): Denial {
+  return new Denial('invalid_request', { message: 'This endpoint takes no body.' });
+}
+
+function readIdempotent(
+  endpoint: Endpoint,
+  of: { readonly context: ControlContext; readonly body: Json },
+): IdempotentRequest | undefined | Denial {
+  if (endpoint.method !== 'post') return undefined;
+  const key = readIdempotencyKey(of.context.req.header('idempotency-key'));
+  if (key === undefined || key instanceof Denial) return key;
+  return { key, hash: hashRequest({ method: 'POST', path: of.context.req.path, body: of.body }) };
+}
+
+function isChange(result: Reply | Change): result is Change {
+  return 'steps' in result;
+}
+
+function refuse(
+  rooms: ControlRooms,
+  endpoint: Endpoint,
+  of: { readonly requestId: string; readonly refusal: Denial; readonly principal?: Principal },
+): Response {
+  const { refusal, principal, requestId } = of;
+  rooms.telemetry.refused(refusal);
+  if (principal !== undefined) {
+    const recorded = rooms.audit.record({
+      action: 'control.refused',
+      actor: principal.key.id,
+      target: `${endpoint.method.toUpperCase()} ${endpoint.path}`,
+      decision: 'denied',
+      requestId,
+      organizationId: principal.key.organizationId,
+      detail: {
+        code: refusal.code,
+        ...(refusal.detail.param === undefined ? {} : { param: refusal.detail.param }),
+      },
+    });
+    recorded.catch((error: unknown) => rooms.telemetry.auditLost(error, requestId));
+  }
+  return toResponse(renderRefusal(endpoint, refusal, requestId), requestId);
+}
+
+function renderRefusal(endpoint: Endpoint, refusal: Denial | Fault, requestId: string): RenderedError {
+  if (endpoint.refusal === 'openai') return renderOpenAiError(refusal);
+  return endpoint.refusal === 'validation' ? renderInvalidKey(refusal) : renderProblem(refusal, requestId);
+}
+
+function reply(answer: Reply, requestId: string): Response {
+  const { text } = answer;
+  const headers = {
+    'content-type': text?.contentType ?? 'application/json',
+    'cache-control': 'no-store',
+    'x-request-id': requestId,
+  };
+  if (answer.status === 204)
+    return new Response(null, { status: 204, headers: { 'x-request-id': requestId } });
+  return new Response(text?.content ?? JSON.stringify(answer.body), { status: answer.status, headers });
+}
+
+function toResponse(rendered: RenderedError, requestId: string): Response {
+  return new Response(rendered.body, {
+    status: rendered.status,
+    headers: { ...rendered.headers, 'cache-control': 'no-store', 'x-request-id': requestId },
+  });
+}

@@ -1,0 +1,79 @@
+/**
+ * The shape of every management endpoint: declared as data, handled by a function that reads and decides but never
+ * writes. A change is returned as steps and events, and `applyChange` commits them together: no record, no change.
+ */
+import type { ControlPermission } from '@keyfold/protocol';
+import type { ZodType, z } from 'zod';
+import type { AuditEvent } from '../audit/audit-event.ts';
+import type { Denial } from '../kernel/denial.ts';
+import type { Principal } from '../keys/key.ts';
+import type { Step } from '../storage/statement.ts';
+
+export type Json =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly Json[]
+  | { readonly [name: string]: Json | undefined };
+
+export interface Reply {
+  readonly status: 200 | 201 | 204;
+  readonly body: Json | undefined;
+  /** Instead of JSON. */
+  readonly text?: { readonly contentType: string; readonly content: string };
+}
+
+/** What is to happen, what is recorded of it, and what the caller is told once it is durable. */
+export interface Change {
+  readonly steps: readonly Step[];
+  readonly events: readonly Omit<AuditEvent, 'actor' | 'decision' | 'requestId' | 'organizationId'>[];
+  readonly reply: Reply;
+  /** Called once the change is durable. */
+  readonly afterwards?: () => void;
+}
+
+export interface Call<Params, Query, Body> {
+  readonly principal: Principal;
+  readonly requestId: string;
+  readonly params: Params;
+  readonly query: Query;
+  readonly body: Body;
+}
+
+export interface Endpoint<
+  P extends ZodType = ZodType,
+  Q extends ZodType = ZodType,
+  B extends ZodType = ZodType,
+> {
+  readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
+  /** With `{name}` for parameters, as OpenAPI writes it. */
+  readonly path: string;
+  /** Absent: any key may call it, about itself. */
+  readonly permission: ControlPermission | undefined;
+  readonly tag: string;
+  readonly summary: string;
+  readonly params?: P;
+  readonly query?: Q;
+  readonly body?: B;
+  /** The form of a refusal; an RFC 9457 problem unless clients of this path expect another. */
+  readonly refusal?: 'openai' | 'validation';
+  /** The body of a success, for the OpenAPI document. */
+  readonly response: {
+    readonly status: 200 | 201 | 204;
+    readonly schema?: ZodType;
+    readonly contentType?: string;
+  };
+  handle(call: Call<z.infer<P>, z.infer<Q>, z.infer<B>>): Promise<Reply | Change | Denial>;
+}
+
+/** Keeps the schemas' types for the handler, and forgets them for the table that all endpoints stand in. */
+export function defineEndpoint<P extends ZodType, Q extends ZodType, B extends ZodType>(
+  endpoint: Endpoint<P, Q, B>,
+): Endpoint {
+  return endpoint as unknown as Endpoint;
+}
+
+export function ok(body: Json): Reply {
+  return { status: 200, body };
+}

@@ -1,0 +1,119 @@
+/** The OpenAPI 3.1 document: management endpoints describe themselves, the data plane is described here. */
+import { ERRORS } from '@keyfold/protocol';
+import type { OpenAPIHono, RouteConfig } from '@hono/zod-openapi';
+import type { ControlBindings } from './control-app.ts';
+import type { Endpoint } from './endpoint.ts';
+import { z } from './schemas.ts';
+
+type App = OpenAPIHono<{ Bindings: ControlBindings }>;
+
+export const OPENAPI_PATH = '/openapi.json';
+
+const problem = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.number(),
+    detail: z.string(),
+    code: z.enum(Object.keys(ERRORS) as [string, ...string[]]),
+    request_id: z.string(),
+  })
+  .openapi('Problem');
+
+const openAiError = z
+  .object({
+    error: z.object({
+      message: z.string(),
+      type: z.string(),
+      param: z.string().nullable(),
+      code: z.string(),
+    }),
+  })
+  .openapi('OpenAIError');
+
+export function describeEndpoint(app: App, endpoint: Endpoint): void {
+  const { response } = endpoint;
+  const success =
+    response.schema === undefined
+      ? { description: 'Done.' }
+      : {
+          description: 'Success.',
+          content: { [response.contentType ?? 'application/json']: { schema: response.schema } },
+        };
+  const request = {
+    ...(endpoint.params === undefined ? {} : { params: endpoint.params }),
+    ...(endpoint.query === undefined ? {} : { query: endpoint.query }),
+    ...(endpoint.body === undefined
+      ? {}
+      : { body: { content: { 'application/json': { schema: endpoint.body } } } }),
+  };
+  app.openAPIRegistry.registerPath({
+    method: endpoint.method,
+    path: endpoint.path,
+    tags: [endpoint.tag],
+    summary: endpoint.summary,
+    ...(endpoint.permission === undefined
+      ? {}
+      : { description: `Needs the permission \`${endpoint.permission}\`.` }),
+    security: [{ key: [] }],
+    request,
+    responses: {
+      [response.status]: success,
+      default: { description: 'A problem.', content: { 'application/problem+json': { schema: problem } } },
+    },
+  } as unknown as RouteConfig);
+}
+
+const DATA_PLANE: readonly {
+  readonly path: string;
+  readonly summary: string;
+  readonly permission: string;
+}[] = [
+  {
+    path: '/v1/chat/completions',
+    summary: "OpenAI's chat completions, streamed or not.",
+    permission: 'chat',
+  },
+  { path: '/v1/completions', summary: "OpenAI's completions, streamed or not.", permission: 'completions' },
+  { path: '/v1/embeddings', summary: "OpenAI's embeddings.", permission: 'embeddings' },
+];
+
+const anyJson = z
+  .looseObject({ model: z.string() })
+  .openapi({ description: 'As OpenAI documents it; unknown fields pass through.' });
+
+export function describeDataPlane(app: App): void {
+  app.openAPIRegistry.registerComponent('securitySchemes', 'key', {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'A Keyfold key. Also accepted as `x-api-key` or `x-goog-api-key`.',
+  });
+  for (const { path, summary, permission } of DATA_PLANE) {
+    app.openAPIRegistry.registerPath({
+      method: 'post',
+      path,
+      tags: ['Model calls'],
+      summary,
+      description: `Needs the permission \`${permission}\`.`,
+      security: [{ key: [] }],
+      request: { body: { content: { 'application/json': { schema: anyJson } } } },
+      responses: {
+        200: {
+          description: "The provider's answer, or its events when `stream` is true.",
+          content: {
+            'application/json': { schema: z.looseObject({}) },
+            'text/event-stream': { schema: z.string() },
+          },
+        },
+        default: { description: 'An error.', content: { 'application/json': { schema: openAiError } } },
+      },
+    });
+  }
+}
+
+export function renderOpenApi(app: App, version: string): object {
+  return app.getOpenAPI31Document({
+    openapi: '3.1.0',
+    info: { title: 'Keyfold', version, description: 'A gateway for AI models and a manager of their keys.' },
+  });
+}

@@ -1,0 +1,127 @@
+/** The credentials' SQL and seals: a secret is opened only where a request is built, and only in the row it was sealed for. */
+import type { Id } from '@keyfold/protocol';
+import type { Selectable } from 'kysely';
+import type { Clock } from '../kernel/clock.ts';
+import { ExpiringCache } from '../kernel/expiring-cache.ts';
+import type { Sealer } from '../sealing/sealer.ts';
+import type { Database } from '../storage/database.ts';
+import type { Schema } from '../storage/schema.ts';
+import type { SqlStep } from '../storage/statement.ts';
+import type { Credential } from './credential.ts';
+
+/** A change by another process is seen within a second. */
+const CACHE = { entriesMax: 1_000, ttlMs: 1_000 };
+
+/** A credential with its secret still sealed. */
+export interface SealedCredential extends Credential {
+  readonly sealed: string;
+}
+
+export class CredentialStore {
+  readonly #database: Database;
+  readonly #sealer: Sealer;
+  readonly #byOrganization: ExpiringCache<readonly SealedCredential[]>;
+
+  constructor(parts: { database: Database; sealer: Sealer; clock: Clock }) {
+    this.#database = parts.database;
+    this.#sealer = parts.sealer;
+    this.#byOrganization = new ExpiringCache(CACHE, parts.clock);
+  }
+
+  /** Every credential of the organization, oldest first. */
+  async forOrganization(organizationId: Id<'organization'>): Promise<readonly SealedCredential[]> {
+    const cached = this.#byOrganization.get(organizationId);
+    if (cached !== undefined) return cached;
+    const rows = await this.#database.read((db) =>
+      db.selectFrom('credentials').selectAll().where('organization_id', '=', organizationId).orderBy('id'),
+    );
+    const credentials = rows.map((row) => fromRow(row));
+    this.#byOrganization.set(organizationId, credentials);
+    return credentials;
+  }
+
+  /** Forgets what is cached: called after each change that this process makes. */
+  forget(): void {
+    this.#byOrganization.clear();
+  }
+
+  /** The secret. Throws `Fault('unavailable')` when the row was edited or moved: its base URL is part of the seal. */
+  open(credential: SealedCredential): string {
+    const plaintext = this.#sealer.open(credential.sealed, sealContext(credential));
+    const secret = plaintext.toString('utf8');
+    plaintext.fill(0);
+    return secret;
+  }
+
+  insertStep(credential: Credential, secret: string): SqlStep {
+    const row = this.#toRow(credential, secret);
+    return this.#database.step((db) => db.insertInto('credentials').values(row));
+  }
+
+  /** Replaces the credential, sealed anew, if nobody changed it since it was read. */
+  replaceStep(
+    credential: Credential,
+    change: { readonly secret: string; readonly previousVersion: number },
+  ): SqlStep {
+    const row = this.#toRow(credential, change.secret);
+    return this.#database.step(
+      (db) =>
+        db
+          .updateTable('credentials')
+          .set(row)
+          .where('id', '=', credential.id)
+          .where('version', '=', BigInt(change.previousVersion)),
+      'changes-row',
+    );
+  }
+
+  removeStep(id: Id<'credential'>): SqlStep {
+    return this.#database.step((db) => db.deleteFrom('credentials').where('id', '=', id), 'changes-row');
+  }
+
+  #toRow(credential: Credential, secret: string) {
+    return {
+      id: credential.id,
+      organization_id: credential.organizationId,
+      provider: credential.provider,
+      name: credential.name,
+      base_url: credential.baseUrl,
+      allow_networks: JSON.stringify(credential.allowNetworks),
+      models: credential.models === undefined ? null : JSON.stringify(credential.models),
+      version: credential.version,
+      sealed: this.#sealer.seal(Buffer.from(secret, 'utf8'), sealContext(credential)),
+      created_at: credential.createdAtMs,
+      updated_at: credential.updatedAtMs,
+    };
+  }
+}
+
+/** What the seal binds: whoever edits one of these in the database gets a secret that does not open. */
+function sealContext(credential: Credential): readonly string[] {
+  return [
+    'credential',
+    credential.organizationId,
+    credential.id,
+    String(credential.version),
+    'secret',
+    credential.provider,
+    credential.baseUrl,
+    JSON.stringify(credential.allowNetworks),
+  ];
+}
+
+function fromRow(row: Selectable<Schema['credentials']>): SealedCredential {
+  return {
+    id: row.id as Id<'credential'>,
+    organizationId: row.organization_id as Id<'organization'>,
+    provider: row.provider,
+    name: row.name,
+    baseUrl: row.base_url,
+    allowNetworks: JSON.parse(row.allow_networks) as string[],
+    models: row.models === null ? undefined : (JSON.parse(row.models) as string[]),
+    version: Number(row.version),
+    createdAtMs: Number(row.created_at),
+    updatedAtMs: Number(row.updated_at),
+    sealed: row.sealed,
+  };
+}

@@ -1,0 +1,19 @@
+/** A provider's secret that Keyfold holds, without the secret. */
+import type { Id } from '@keyfold/protocol';
+
+export interface Credential {
+  readonly id: Id<'credential'>;
+  readonly organizationId: Id<'organization'>;
+  /** Whose wire format and prices apply: `openai`, `openai-compatible`, … */
+  readonly provider: string;
+  readonly name: string;
+  readonly baseUrl: string;
+  /** CIDRs that may be dialled although they are private. */
+  readonly allowNetworks: readonly string[];
+  /** Models that it offers; absent: any that its provider has. */
+  readonly models: readonly string[] | undefined;
+  /** Grows with each new secret. */
+  readonly version: number;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+}

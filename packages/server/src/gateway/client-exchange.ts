@@ -1,0 +1,31 @@
+/** What the gateway needs of the client's side of a call; `http/` implements it over a Node request and response. */
+import type { Denial } from '../kernel/denial.ts';
+import type { Fault } from '../kernel/fault.ts';
+
+export type ResponseHeaders = Record<string, string>;
+
+export interface ClientExchange {
+  readonly requestId: string;
+  /** The secret from the one header that may hold it. */
+  readonly secret: string | undefined;
+  /** Address of the client, as far as trusted proxies tell. */
+  readonly address: string;
+  /** The whole body, under the size limit. */
+  readBody(): Promise<Buffer | Denial>;
+  /** Called at most once, when the client has gone before it was answered in full. */
+  onGone(listener: () => void): void;
+  /** Answers in one write. */
+  respond(status: number, headers: ResponseHeaders, body: Buffer): void;
+  refuse(refusal: Denial | Fault, headers: ResponseHeaders): void;
+  /** Begins a streamed answer; the head goes out with the first bytes. */
+  startStream(status: number, headers: ResponseHeaders): ClientStream;
+}
+
+export interface ClientStream {
+  /** False: the client is slow; pause until `onDrain`. */
+  write(bytes: Buffer): boolean;
+  onDrain(listener: () => void): void;
+  end(): void;
+  /** Ends a stream that broke with one last error event in the client's dialect. */
+  fail(fault: Fault): void;
+}

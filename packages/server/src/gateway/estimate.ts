@@ -1,0 +1,65 @@
+/** The most that a call can cost and use, known before it leaves. */
+import { type Nanos, ZERO_NANOS } from '@keyfold/protocol';
+import { Denial } from '../kernel/denial.ts';
+import { worstCaseCost } from '../pricing/cost.ts';
+import type { Target } from '../routing/select-target.ts';
+import type { ParsedCall } from './parse-call.ts';
+
+export interface Estimate {
+  /** To be held on the call's budgets. */
+  readonly cost: Nanos;
+  /** To be taken from the tokens-per-minute limit: a likely figure, corrected when the usage is known. */
+  readonly tokens: number;
+  /** Output limit to write into the request, where neither the client nor the catalog bounds it. */
+  readonly outputTokensCap: number | undefined;
+  /** What the model can have used at all, whatever the client asked for: a report above it is not believed. */
+  readonly possible: { readonly inputTokens: number; readonly outputTokens: number };
+}
+
+/** Tokens that an image, a recording or a file may count for, beyond its bytes. */
+const MEDIA_PART_TOKENS = 50_000;
+/** Output limit written into budgeted calls that nothing else bounds. */
+const OUTPUT_TOKENS_INJECTED = 4_096;
+/** Output that a call without a limit of its own is assumed to have, for the rate limit alone. */
+const OUTPUT_TOKENS_LIKELY = 1_000;
+const BYTES_PER_TOKEN_LIKELY = 4;
+/** Tokens that a vendor may add around messages. */
+const FRAMING_TOKENS = 1_000;
+/** The longest output that is believed of a model whose limit is not known. */
+const OUTPUT_TOKENS_BELIEVED = 10_000_000;
+
+/** `model_unpriced` when the call is under a budget and its model has no price; a test key's call costs nothing. */
+export function estimateCall(
+  call: ParsedCall,
+  target: Target,
+  under: { readonly isBudgeted: boolean; readonly isFree: boolean },
+): Estimate | Denial {
+  const { price } = target;
+  if (price === undefined && under.isBudgeted && !under.isFree) {
+    return new Denial('model_unpriced', {
+      param: 'model',
+      message: `The model '${target.provider}/${target.model}' has no price, and this key is under a budget. Set one with PUT /v1/catalog/models/${target.provider}/${target.model}.`,
+    });
+  }
+  const isEmbedding = call.endpoint === 'embeddings';
+  const asked = isEmbedding ? 0 : call.outputTokensMax;
+  const needsCap = asked === undefined && price?.outputTokensMax === undefined;
+  const outputTokensCap = needsCap && under.isBudgeted ? OUTPUT_TOKENS_INJECTED : undefined;
+  const perChoice = Math.min(asked ?? outputTokensCap ?? Infinity, price?.outputTokensMax ?? Infinity);
+  // No token is shorter than a byte, and no input is longer than the model's context.
+  const inputBound = call.body.length + call.mediaParts * MEDIA_PART_TOKENS + FRAMING_TOKENS;
+  const inputTokensMax = Math.min(inputBound, price?.contextTokens ?? Infinity);
+  // Unbounded output is left only to calls that no budget covers; they hold as much as an injected limit would.
+  const outputTokensMax = call.choices * (Number.isFinite(perChoice) ? perChoice : OUTPUT_TOKENS_INJECTED);
+  const isCharged = price !== undefined && !under.isFree;
+  const likelyOutput = call.choices * Math.min(asked ?? OUTPUT_TOKENS_LIKELY, perChoice);
+  return {
+    cost: isCharged ? worstCaseCost(price, { inputTokensMax, outputTokensMax }) : ZERO_NANOS,
+    tokens: Math.ceil(call.body.length / BYTES_PER_TOKEN_LIKELY) + likelyOutput,
+    outputTokensCap,
+    possible: {
+      inputTokens: inputBound,
+      outputTokens: call.choices * (price?.outputTokensMax ?? OUTPUT_TOKENS_BELIEVED),
+    },
+  };
+}

@@ -1,0 +1,77 @@
+/** Turns what a provider reported, or did not, into a resolution: what is odd is flagged, and never credited. */
+import { type Nanos, ZERO_NANOS } from '@keyfold/protocol';
+import type { Resolution } from '../ledger/reservation.ts';
+import { costOf } from '../pricing/cost.ts';
+import type { Usage } from '../pricing/model-price.ts';
+import type { ReportedUsage, UsageReading } from '../providers/provider.ts';
+import type { Decision } from './decide.ts';
+
+export interface Ending {
+  /** What the client got. */
+  readonly status: number;
+  readonly error: string | undefined;
+}
+
+const NO_USAGE: Usage = {
+  inputTokens: 0,
+  cachedInputTokens: 0,
+  cacheWriteTokens: 0,
+  outputTokens: 0,
+  reasoningTokens: 0,
+  certainty: 'exact',
+};
+
+/** The provider answered, and said what it used. A report that cannot be is charged at the hold. */
+export function settleReported(decision: Decision, reading: UsageReading, ending: Ending): Resolution {
+  if ('problem' in reading) return settleAtHold(decision, ending, [`usage_${reading.problem}`]);
+  const { usage } = reading;
+  if (!isPossible(usage, decision)) return settleAtHold(decision, ending, ['usage_impossible']);
+  const exact: Usage = { ...usage, certainty: 'exact' };
+  const { price } = decision.target;
+  const isFree = decision.principal.key.kind === 'test';
+  const cost: Nanos = price === undefined || isFree ? ZERO_NANOS : costOf(price, exact);
+  const flags = price === undefined && !isFree ? ['unpriced'] : [];
+  return { kind: 'settlement', cost, usage: exact, ...ending, flags };
+}
+
+/** It is not known what was used: the whole hold is spent. */
+export function settleAtHold(decision: Decision, ending: Ending, flags: readonly string[]): Resolution {
+  const usage: Usage = { ...NO_USAGE, certainty: 'estimated' };
+  return {
+    kind: 'settlement',
+    cost: decision.reservation.held,
+    usage,
+    ...ending,
+    flags: [...flags, 'estimated'],
+  };
+}
+
+/** The provider refused the call or failed, and said so: it bills nothing. */
+export function settleFailed(ending: Ending): Resolution {
+  return { kind: 'settlement', cost: ZERO_NANOS, usage: NO_USAGE, ...ending, flags: [] };
+}
+
+/** Nothing was sent: nothing is spent. */
+export function release(ending: Ending): Resolution {
+  return { kind: 'release', cost: ZERO_NANOS, usage: NO_USAGE, ...ending, flags: [] };
+}
+
+/** What the tokens-per-minute limit is told: `undefined` leaves its estimate standing. */
+export function tokensOf(resolution: Resolution): number | undefined {
+  const { usage } = resolution;
+  if (usage.certainty === 'estimated') return undefined;
+  return (
+    usage.inputTokens +
+    usage.cachedInputTokens +
+    usage.cacheWriteTokens +
+    usage.outputTokens +
+    usage.reasoningTokens
+  );
+}
+
+function isPossible(usage: ReportedUsage, { estimate }: Decision): boolean {
+  return (
+    usage.inputTokens + usage.cachedInputTokens + usage.cacheWriteTokens <= estimate.possible.inputTokens &&
+    usage.outputTokens + usage.reasoningTokens <= estimate.possible.outputTokens
+  );
+}

@@ -1,0 +1,48 @@
+/** What a target means in practice: its provider's wire format, and the connections of its credential. */
+import type { Credential } from '../credentials/credential.ts';
+import { Denial } from '../kernel/denial.ts';
+import { Fault } from '../kernel/fault.ts';
+import type { Provider } from '../providers/provider.ts';
+import { findProvider } from '../providers/registry.ts';
+import type { Target } from '../routing/select-target.ts';
+import { VENDORS } from '../routing/vendors.ts';
+import { type AllowedOrigin, checkBaseUrl, parseNetworks } from '../upstream/egress-policy.ts';
+import type { OriginPool, UpstreamPools } from '../upstream/pools.ts';
+
+export class Targets {
+  readonly #pools: UpstreamPools;
+  /** By the credential's cached row, so that its base URL is judged once a row and not once a call. */
+  readonly #origins = new WeakMap<Credential, AllowedOrigin>();
+
+  constructor(pools: UpstreamPools) {
+    this.#pools = pools;
+  }
+
+  providerOf(target: Target): Provider {
+    const dialect = VENDORS.get(target.provider)?.dialect ?? target.provider;
+    const provider = findProvider(dialect);
+    if (provider === undefined) throw new Fault('internal', { internal: `no provider speaks ${dialect}` });
+    return provider;
+  }
+
+  /** Throws `Fault('unavailable')` when egress policy no longer allows what the row says. */
+  poolOf(credential: Credential): OriginPool {
+    let origin = this.#origins.get(credential);
+    if (origin === undefined) {
+      origin = judgeOrigin(credential);
+      this.#origins.set(credential, origin);
+    }
+    return this.#pools.poolFor(credential.id, origin);
+  }
+}
+
+function judgeOrigin(credential: Credential): AllowedOrigin {
+  const networks = parseNetworks(credential.allowNetworks);
+  const origin = networks instanceof Denial ? networks : checkBaseUrl(credential.baseUrl, networks);
+  if (origin instanceof Denial) {
+    throw new Fault('unavailable', {
+      internal: `egress policy refuses credential ${credential.id}: ${origin.detail.message}`,
+    });
+  }
+  return origin;
+}

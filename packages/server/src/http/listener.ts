@@ -1,0 +1,131 @@
+/** The listener: judges each request's head, mints its id, and hands it to the one handler of its path. */
+import { type IncomingMessage, type RequestListener, type ServerResponse, createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { Server } from 'node:net';
+import type { ClientExchange } from '../gateway/client-exchange.ts';
+import type { NewId } from '../kernel/new-id.ts';
+import { Denial } from '../kernel/denial.ts';
+import type { Endpoint } from '../providers/provider.ts';
+import { type RequestHead, checkHead } from './check-head.ts';
+import type { ReadAddress } from './client-address.ts';
+import { NodeExchange } from './node-exchange.ts';
+import { HTTP_LIMITS } from './limits.ts';
+
+/** Paths of the data plane: those that can spend. Every one goes through the same call path. */
+const DATA_PATHS: ReadonlyMap<string, Endpoint> = new Map([
+  ['/v1/chat/completions', 'chat.completions'],
+  ['/v1/completions', 'completions'],
+  ['/v1/embeddings', 'embeddings'],
+]);
+
+export interface ListenerParts {
+  readonly newId: NewId;
+  readonly readAddress: ReadAddress;
+  readonly bodyBytesMax: number;
+  /** Absent where only the control plane is served. */
+  readonly serveCall: ((endpoint: Endpoint, exchange: ClientExchange) => Promise<void>) | undefined;
+  /** Absent where only the data plane is served. */
+  readonly serveControl: ((request: ControlRequest) => Promise<Response>) | undefined;
+  /** Called for every refusal that no key vouches for. */
+  readonly onRefused: (denial: Denial) => void;
+}
+
+export interface ControlRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Headers;
+  readonly bindings: {
+    readonly secret: string | undefined;
+    readonly requestId: string;
+    readonly address: string;
+    readBody(): Promise<Buffer | Denial>;
+  };
+}
+
+export function createListener(
+  parts: ListenerParts,
+  tls?: { readonly cert: Buffer; readonly key: Buffer },
+): Server {
+  const listen: RequestListener = (incoming, outgoing) => serve(parts, incoming, outgoing);
+  const options = {
+    maxHeaderSize: HTTP_LIMITS.headerBytesMax,
+    headersTimeout: HTTP_LIMITS.headersTimeoutMs,
+    requestTimeout: HTTP_LIMITS.requestTimeoutMs,
+    keepAliveTimeout: HTTP_LIMITS.keepAliveTimeoutMs,
+    connectionsCheckingInterval: HTTP_LIMITS.checkIntervalMs,
+    noDelay: true,
+    joinDuplicateHeaders: false,
+  };
+  const server =
+    tls === undefined
+      ? createServer(options, listen)
+      : createTlsServer({ ...options, ...tls, minVersion: 'TLSv1.2' }, listen);
+  server.maxHeadersCount = HTTP_LIMITS.headersMax;
+  return server;
+}
+
+function serve(parts: ListenerParts, incoming: IncomingMessage, outgoing: ServerResponse): void {
+  const requestId = parts.newId('request');
+  const head = checkHead(incoming);
+  const address = parts.readAddress(incoming);
+  if (head instanceof Denial) {
+    parts.onRefused(head);
+    const empty = { method: '', path: '', query: '', secret: undefined };
+    newExchange({ incoming, outgoing }, { parts, head: empty, requestId, address }).refuse(head, {});
+    return;
+  }
+  const exchange = newExchange({ incoming, outgoing }, { parts, head, requestId, address });
+  const endpoint = parts.serveCall === undefined ? undefined : DATA_PATHS.get(head.path);
+  if (endpoint !== undefined && parts.serveCall !== undefined) {
+    if (head.method === 'POST') void parts.serveCall(endpoint, exchange);
+    else exchange.refuse(new Denial('method_not_allowed', { message: 'Use POST.' }), { allow: 'POST' });
+    return;
+  }
+  if (parts.serveControl === undefined) {
+    exchange.refuse(new Denial('not_found', { message: 'There is no such path.' }), {});
+    return;
+  }
+  const request: ControlRequest = {
+    method: head.method,
+    url: `http://keyfold${incoming.url ?? '/'}`,
+    headers: controlHeaders(incoming),
+    bindings: { secret: head.secret, requestId, address, readBody: () => exchange.readBody() },
+  };
+  void parts.serveControl(request).then(
+    (response) => sendResponse(response, { incoming, outgoing }),
+    () => outgoing.destroy(),
+  );
+}
+
+function newExchange(
+  pair: { incoming: IncomingMessage; outgoing: ServerResponse },
+  of: { parts: ListenerParts; head: RequestHead; requestId: string; address: string },
+): NodeExchange {
+  return new NodeExchange(pair, {
+    head: of.head,
+    requestId: of.requestId,
+    address: of.address,
+    bodyBytesMax: of.parts.bodyBytesMax,
+  });
+}
+
+/** The few headers that the control plane reads. */
+function controlHeaders(incoming: IncomingMessage): Headers {
+  const headers = new Headers();
+  for (const name of ['content-type', 'accept', 'idempotency-key'] as const) {
+    const value = incoming.headers[name];
+    if (typeof value === 'string') headers.set(name, value);
+  }
+  return headers;
+}
+
+async function sendResponse(
+  response: Response,
+  to: { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse },
+): Promise<void> {
+  const body = Buffer.from(await response.arrayBuffer());
+  const headers = Object.fromEntries(response.headers);
+  if (!to.incoming.complete) headers['connection'] = 'close';
+  headers['content-length'] = String(body.length);
+  to.outgoing.writeHead(response.status, headers).end(body);
+}

@@ -1,0 +1,87 @@
+/** `ClientExchange` over Node's request and response, speaking OpenAI's dialect. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ClientExchange, ClientStream, ResponseHeaders } from '../gateway/client-exchange.ts';
+import type { Denial } from '../kernel/denial.ts';
+import { renderOpenAiError } from '../kernel/error-bodies.ts';
+import type { Fault } from '../kernel/fault.ts';
+import type { RequestHead } from './check-head.ts';
+import { readBody } from './read-body.ts';
+
+export class NodeExchange implements ClientExchange, ClientStream {
+  readonly requestId: string;
+  readonly secret: string | undefined;
+  readonly address: string;
+  readonly #incoming: IncomingMessage;
+  readonly #outgoing: ServerResponse;
+  readonly #bodyBytesMax: number;
+
+  constructor(
+    pair: { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse },
+    facts: {
+      readonly head: RequestHead;
+      readonly requestId: string;
+      readonly address: string;
+      readonly bodyBytesMax: number;
+    },
+  ) {
+    this.#incoming = pair.incoming;
+    this.#outgoing = pair.outgoing;
+    this.#bodyBytesMax = facts.bodyBytesMax;
+    this.secret = facts.head.secret;
+    this.requestId = facts.requestId;
+    this.address = facts.address;
+  }
+
+  readBody(): Promise<Buffer | Denial> {
+    return readBody(this.#incoming, this.#bodyBytesMax);
+  }
+
+  onGone(listener: () => void): void {
+    this.#outgoing.once('close', () => {
+      if (!this.#outgoing.writableFinished) listener();
+    });
+  }
+
+  respond(status: number, headers: ResponseHeaders, body: Buffer): void {
+    headers['x-request-id'] = this.requestId;
+    headers['content-length'] = String(body.length);
+    this.#outgoing.writeHead(status, headers).end(body);
+  }
+
+  refuse(refusal: Denial | Fault, headers: ResponseHeaders): void {
+    if (this.#outgoing.headersSent) {
+      this.#outgoing.destroy();
+      return;
+    }
+    const rendered = renderOpenAiError(refusal);
+    // A body that was not read in full would be taken for the next request: the connection ends here.
+    const isUnread = !this.#incoming.complete;
+    this.respond(
+      rendered.status,
+      { ...headers, ...rendered.headers, ...(isUnread ? { connection: 'close' } : {}) },
+      Buffer.from(rendered.body, 'utf8'),
+    );
+  }
+
+  startStream(status: number, headers: ResponseHeaders): ClientStream {
+    headers['x-request-id'] = this.requestId;
+    this.#outgoing.writeHead(status, headers);
+    return this;
+  }
+
+  write(bytes: Buffer): boolean {
+    return this.#outgoing.write(bytes);
+  }
+
+  onDrain(listener: () => void): void {
+    this.#outgoing.on('drain', listener);
+  }
+
+  end(): void {
+    this.#outgoing.end();
+  }
+
+  fail(fault: Fault): void {
+    this.#outgoing.end(`data: ${renderOpenAiError(fault).body}\n\n`);
+  }
+}

@@ -1,0 +1,170 @@
+/** Reads of the ledger: calls one by one, and sums of them. */
+import { type Id, type Nanos, nanos } from '@keyfold/protocol';
+import { type Selectable, sql } from 'kysely';
+import type { Clock } from '../kernel/clock.ts';
+import type { Database } from '../storage/database.ts';
+import type { Schema } from '../storage/schema.ts';
+import { periodStartMs } from './period.ts';
+
+export type CallRow = Selectable<Schema['calls']>;
+
+export interface CallFilter {
+  readonly organizationId: Id<'organization'>;
+  readonly keyId?: string | undefined;
+  readonly projectId?: string | undefined;
+  readonly model?: string | undefined;
+  readonly provider?: string | undefined;
+  readonly requestId?: string | undefined;
+  readonly fromMs?: number | undefined;
+  readonly toMs?: number | undefined;
+}
+
+export interface CallPage {
+  readonly limit: number;
+  readonly after?: string | undefined;
+  readonly before?: string | undefined;
+}
+
+export const USAGE_GROUPS = ['key', 'project', 'model', 'provider', 'hour', 'day', 'month'] as const;
+export type UsageGroup = (typeof USAGE_GROUPS)[number];
+
+/** Sums over the calls of one group. */
+export interface UsageSum {
+  readonly group: Readonly<Partial<Record<UsageGroup, string>>>;
+  readonly calls: bigint;
+  readonly inputTokens: bigint;
+  readonly cachedInputTokens: bigint;
+  readonly cacheWriteTokens: bigint;
+  readonly outputTokens: bigint;
+  readonly reasoningTokens: bigint;
+  readonly cost: Nanos;
+}
+
+/** Rows that one report may have. */
+export const USAGE_ROWS_MAX = 10_000;
+
+const HOUR_MS = 3_600_000;
+
+export class LedgerReports {
+  readonly #database: Database;
+  readonly #clock: Clock;
+
+  constructor(database: Database, clock: Clock) {
+    this.#database = database;
+    this.#clock = clock;
+  }
+
+  /** What a key's settled calls cost in this day and month. */
+  async spentByKey(keyId: Id<'key'>): Promise<{ readonly today: Nanos; readonly thisMonth: Nanos }> {
+    const nowMs = this.#clock.nowMs();
+    const sumSince = async (startMs: number) => {
+      const rows = await this.#database.read((db) =>
+        db
+          .selectFrom('calls')
+          .select((eb) => eb.fn.sum<bigint | null>('cost_nanos').as('cost'))
+          .where('key_id', '=', keyId)
+          .where('reserved_at', '>=', BigInt(startMs)),
+      );
+      return nanos(rows[0]?.cost ?? 0n);
+    };
+    const [today, thisMonth] = await Promise.all([
+      sumSince(periodStartMs('day', nowMs)),
+      sumSince(periodStartMs('month', nowMs)),
+    ]);
+    return { today, thisMonth };
+  }
+
+  /** Newest first, one beyond the limit when there are more; with `before`, oldest first. Cursors are call ids, which sort by time. */
+  async listCalls(filter: CallFilter, page: CallPage): Promise<CallRow[]> {
+    return this.#database.read((db) => {
+      let query = db
+        .selectFrom('calls')
+        .selectAll()
+        .where('organization_id', '=', filter.organizationId)
+        .orderBy('id', page.before === undefined ? 'desc' : 'asc')
+        .limit(page.limit + 1);
+      if (page.after !== undefined) query = query.where('id', '<', page.after);
+      if (page.before !== undefined) query = query.where('id', '>', page.before);
+      if (filter.keyId !== undefined) query = query.where('key_id', '=', filter.keyId);
+      if (filter.projectId !== undefined) query = query.where('project_id', '=', filter.projectId);
+      if (filter.model !== undefined) query = query.where('model', '=', filter.model);
+      if (filter.provider !== undefined) query = query.where('provider', '=', filter.provider);
+      if (filter.requestId !== undefined) query = query.where('request_id', '=', filter.requestId);
+      if (filter.fromMs !== undefined) query = query.where('reserved_at', '>=', BigInt(filter.fromMs));
+      if (filter.toMs !== undefined) query = query.where('reserved_at', '<', BigInt(filter.toMs));
+      return query;
+    });
+  }
+
+  /** Sums by any of the groups, largest time first; times are UTC. At most `USAGE_ROWS_MAX` rows. */
+  async sumUsage(filter: CallFilter, groups: readonly UsageGroup[]): Promise<UsageSum[]> {
+    const hours = groups.some((group) => group === 'hour' || group === 'day' || group === 'month');
+    const columns = groups.flatMap((group) => COLUMN_OF[group] ?? []);
+    const rows = await this.#database.read((db) => {
+      let query = db
+        .selectFrom('calls')
+        .select((eb) => [
+          eb.fn.countAll<bigint>().as('calls'),
+          eb.fn.sum<bigint>('input_tokens').as('input_tokens'),
+          eb.fn.sum<bigint>('cached_input_tokens').as('cached_input_tokens'),
+          eb.fn.sum<bigint>('cache_write_tokens').as('cache_write_tokens'),
+          eb.fn.sum<bigint>('output_tokens').as('output_tokens'),
+          eb.fn.sum<bigint>('reasoning_tokens').as('reasoning_tokens'),
+          eb.fn.sum<bigint>('cost_nanos').as('cost_nanos'),
+        ])
+        .where('organization_id', '=', filter.organizationId);
+      for (const column of columns)
+        query = query.select(sql<string>`${sql.ref(column)}`.as(column)).groupBy(sql.ref(column));
+      if (hours) {
+        const hour = sql<bigint>`reserved_at / ${sql.lit(HOUR_MS)}`;
+        query = query.select(hour.as('hour')).groupBy(hour);
+      }
+      if (filter.keyId !== undefined) query = query.where('key_id', '=', filter.keyId);
+      if (filter.projectId !== undefined) query = query.where('project_id', '=', filter.projectId);
+      if (filter.model !== undefined) query = query.where('model', '=', filter.model);
+      if (filter.provider !== undefined) query = query.where('provider', '=', filter.provider);
+      if (filter.fromMs !== undefined) query = query.where('reserved_at', '>=', BigInt(filter.fromMs));
+      if (filter.toMs !== undefined) query = query.where('reserved_at', '<', BigInt(filter.toMs));
+      return query.limit(USAGE_ROWS_MAX);
+    });
+    return mergeGroups(rows as unknown as SumRow[], groups);
+  }
+}
+
+const COLUMN_OF: Readonly<Partial<Record<UsageGroup, 'key_id' | 'project_id' | 'model' | 'provider'>>> = {
+  key: 'key_id',
+  project: 'project_id',
+  model: 'model',
+  provider: 'provider',
+};
+
+type SumRow = Readonly<Record<string, string | bigint>>;
+
+/** Sums of hours become sums of days or months here, since the databases differ in how they name a time. */
+function mergeGroups(rows: readonly SumRow[], groups: readonly UsageGroup[]): UsageSum[] {
+  const sums = new Map<string, UsageSum>();
+  for (const row of rows) {
+    const group = Object.fromEntries(groups.map((name) => [name, groupValue(name, row)]));
+    const id = JSON.stringify(group);
+    const before = sums.get(id);
+    const add = (name: string, was: bigint | undefined) => (row[name] as bigint) + (was ?? 0n);
+    sums.set(id, {
+      group,
+      calls: add('calls', before?.calls),
+      inputTokens: add('input_tokens', before?.inputTokens),
+      cachedInputTokens: add('cached_input_tokens', before?.cachedInputTokens),
+      cacheWriteTokens: add('cache_write_tokens', before?.cacheWriteTokens),
+      outputTokens: add('output_tokens', before?.outputTokens),
+      reasoningTokens: add('reasoning_tokens', before?.reasoningTokens),
+      cost: nanos(add('cost_nanos', before?.cost)),
+    });
+  }
+  return [...sums.values()].filter((sum) => sum.calls > 0n);
+}
+
+function groupValue(group: UsageGroup, row: SumRow): string {
+  const column = COLUMN_OF[group];
+  if (column !== undefined) return String(row[column]);
+  const text = new Date(Number(row['hour']) * HOUR_MS).toISOString();
+  return group === 'hour' ? `${text.slice(0, 13)}:00:00Z` : text.slice(0, group === 'day' ? 10 : 7);
+}

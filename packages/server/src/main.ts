@@ -1,0 +1,285 @@
+/** The composition root: the only file that knows every room. */
+import { readFileSync } from 'node:fs';
+import type { Server } from 'node:net';
+import { join } from 'node:path';
+import { AuditLog } from './audit/audit-log.ts';
+import { RefusalSummary } from './audit/refusal-summary.ts';
+import type { Config, Endpoint as ListenAddress } from './config/index.ts';
+import { ChangeApplier } from './control/apply-change.ts';
+import { createControlApp } from './control/control-app.ts';
+import { controlEndpoints } from './control/endpoints.ts';
+import { ProjectStore } from './control/project-store.ts';
+import { CredentialStore } from './credentials/credential-store.ts';
+import { prepareFirstStart } from './first-start.ts';
+import { handleCall } from './gateway/handle-call.ts';
+import { Targets } from './gateway/targets.ts';
+import { createReadAddress } from './http/client-address.ts';
+import { createListener } from './http/listener.ts';
+import { addPublicEndpoints } from './http/public-endpoints.ts';
+import { renderWelcome } from './http/welcome.ts';
+import { pruneIdempotency } from './jobs/prune-idempotency.ts';
+import { TimedJobs } from './jobs/timed-jobs.ts';
+import { systemClock } from './kernel/clock.ts';
+import { createNewId } from './kernel/new-id.ts';
+import { SystemRandom } from './kernel/random.ts';
+import { Authenticator } from './keys/authenticate.ts';
+import { KeyIssuer } from './keys/issue-key.ts';
+import { KeyHasher } from './keys/key-hash.ts';
+import { KeyStore } from './keys/key-store.ts';
+import { BudgetStore } from './ledger/budget-store.ts';
+import { Ledger } from './ledger/ledger.ts';
+import { PendingResolutions } from './ledger/pending-resolutions.ts';
+import { recoverReservations } from './ledger/recover.ts';
+import { LedgerReports } from './ledger/reports.ts';
+import { MemoryLimiter } from './limits/memory-limiter.ts';
+import { PriceStore } from './pricing/price-store.ts';
+import { checkRootKey } from './sealing/check-root-key.ts';
+import { openRootKey } from './sealing/root-key.ts';
+import { RowMac } from './sealing/row-mac.ts';
+import { Sealer } from './sealing/sealer.ts';
+import type { Database } from './storage/database.ts';
+import { PostgresDatabase } from './storage/postgres/postgres-database.ts';
+import { SqliteDatabase } from './storage/sqlite/sqlite-database.ts';
+import { createLogger } from './telemetry/logger.ts';
+import { Metrics } from './telemetry/metrics.ts';
+import { Telemetry } from './telemetry/telemetry.ts';
+import { DEFAULT_POOL_LIMITS, UpstreamPools } from './upstream/pools.ts';
+
+export * from './config/index.ts';
+
+export const VERSION = '0.1.0';
+
+export interface Output {
+  write(text: string): void;
+}
+
+export interface RunningKeyfold {
+  /** Where the data plane listens. */
+  readonly url: string;
+  readonly controlUrl: string;
+  /** Takes no more calls, lets running ones end within `stopTimeoutMs`, settles everything, and closes. */
+  stop(): Promise<void>;
+}
+
+const JOB_EVERY_MS = { resolutions: 1_000, recovery: 5_000, refusals: 10_000, idempotency: 600_000 };
+
+/** Starts everything and listens. Throws with one clear sentence when it cannot. */
+export async function startKeyfold(config: Config, output: Output): Promise<RunningKeyfold> {
+  const house = await openHouse(config);
+  const { core, log, pools, running } = house;
+  await recoverReservations(core.database, core.ledger);
+  const first = await prepareFirstStart({ ...core, adminKeyFile: config.adminKeyFile });
+  const listeners = createListeners(config, house);
+  const ports = await Promise.all(listeners.map(({ server, address }) => listen(server, address)));
+  await core.audit.record({
+    action: 'process.started',
+    actor: 'system',
+    target: 'process',
+    decision: 'allowed',
+    detail: { version: VERSION },
+  });
+  const jobs = startJobs(house);
+  const scheme = config.tls === undefined ? 'http' : 'https';
+  const url = `${scheme}://${urlHost(config.listen)}:${ports[0]}`;
+  const controlUrl =
+    config.controlListen === undefined ? url : `${scheme}://${urlHost(config.controlListen)}:${ports[1]}`;
+  output.write(renderWelcome({ url, controlUrl, first, adminKeyFile: config.adminKeyFile }));
+  log.info({ url, node: core.database.node, dialect: core.database.dialect }, 'listening');
+  return {
+    url,
+    controlUrl,
+    stop: async () => {
+      house.isStopping = true;
+      for (const { server } of listeners) server.close();
+      await waitForCalls(running, config.stopTimeoutMs);
+      // Whoever is still streaming is cut off: the provider is told to stop, and the call is settled at its hold.
+      await pools.destroy();
+      await Promise.all(running);
+      await jobs.stop();
+      await core.refusals.flush();
+      await core.audit.record({
+        action: 'process.stopped',
+        actor: 'system',
+        target: 'process',
+        decision: 'allowed',
+      });
+      await core.database.close();
+      for (const { server } of listeners)
+        if ('closeAllConnections' in server)
+          (server as { closeAllConnections(): void }).closeAllConnections();
+      log.info('stopped');
+    },
+  };
+}
+
+/** `keyfold init`: everything that a first start makes, without listening. */
+export async function initKeyfold(config: Config, output: Output): Promise<void> {
+  const { core } = await openHouse(config);
+  const first = await prepareFirstStart({ ...core, adminKeyFile: config.adminKeyFile });
+  output.write(
+    renderWelcome({ url: undefined, controlUrl: undefined, first, adminKeyFile: config.adminKeyFile }),
+  );
+  await core.database.close();
+}
+
+type House = Awaited<ReturnType<typeof openHouse>>;
+
+async function openHouse(config: Config) {
+  const clock = systemClock;
+  const random = new SystemRandom();
+  const newId = createNewId(clock, random);
+  const database = await openDatabase(config, { boot: random.bytes(6).toString('hex') });
+  const rootKey = openRootKey(config.rootKeyFile, random);
+  await checkRootKey(database, rootKey);
+  const mac = new RowMac(rootKey);
+  const sealer = new Sealer(rootKey, random);
+  const hasher = new KeyHasher(rootKey);
+  const audit = new AuditLog(database, clock);
+  const keys = new KeyStore(database, mac);
+  const ledger = new Ledger({ database, audit, clock, newId });
+  const core = {
+    clock,
+    newId,
+    database,
+    audit,
+    keys,
+    ledger,
+    authenticator: new Authenticator({ store: keys, hasher, clock }),
+    issuer: new KeyIssuer({ store: keys, hasher, clock, random, newId }),
+    budgets: new BudgetStore({ database, mac, clock }),
+    credentials: new CredentialStore({ database, sealer, clock }),
+    prices: new PriceStore(database, clock),
+    projects: new ProjectStore(database),
+    reports: new LedgerReports(database, clock),
+    limiter: new MemoryLimiter(clock),
+    refusals: new RefusalSummary(audit),
+    resolutions: new PendingResolutions(ledger),
+  };
+  const running = new Set<Promise<void>>();
+  const log = createLogger(config.logLevel);
+  const metrics = new Metrics({
+    callsRunning: () => running.size,
+    resolutionsPending: () => core.resolutions.size,
+  });
+  const pools = new UpstreamPools({
+    ...DEFAULT_POOL_LIMITS,
+    headersTimeoutMs: config.providerHeadersTimeoutMs,
+    bodyTimeoutMs: config.providerIdleTimeoutMs,
+  });
+  const telemetry = new Telemetry(log, metrics);
+  return { core, sealer, log, metrics, telemetry, pools, running, isStopping: false };
+}
+
+async function openDatabase(config: Config, of: { readonly boot: string }): Promise<Database> {
+  const nowMs = () => systemClock.nowMs();
+  return config.databaseUrl === undefined
+    ? SqliteDatabase.open({ directory: join(config.dataDir, 'data'), boot: of.boot, nowMs })
+    : PostgresDatabase.open({ url: config.databaseUrl, boot: of.boot, nowMs });
+}
+
+function createListeners(config: Config, house: House): { server: Server; address: ListenAddress }[] {
+  const { core, telemetry, metrics, pools, sealer, running } = house;
+  const onChange = () => {
+    core.authenticator.forget();
+    core.budgets.forget();
+    core.credentials.forget();
+    core.prices.forget();
+  };
+  const applier = new ChangeApplier({ ...core, sealer, onChange });
+  const app = createControlApp({ ...core, applier, telemetry }, controlEndpoints({ ...core, pools }));
+  addPublicEndpoints(app, { ...core, metrics, version: VERSION, isStopping: () => house.isStopping });
+
+  const gateway = {
+    ...core,
+    telemetry,
+    dispatcher: { targets: new Targets(pools), credentials: core.credentials },
+  };
+  const shared = {
+    newId: core.newId,
+    readAddress: createReadAddress(config.trustedProxies),
+    bodyBytesMax: config.bodyBytesMax,
+    onRefused: (denial: Parameters<typeof telemetry.refused>[0]) => {
+      telemetry.refused(denial);
+      core.refusals.count(denial.code);
+    },
+  };
+  const serveCall: Parameters<typeof createListener>[0]['serveCall'] = (endpoint, exchange) => {
+    const call = handleCall(gateway, endpoint, exchange);
+    running.add(call);
+    return call.finally(() => running.delete(call));
+  };
+  const serveControl: Parameters<typeof createListener>[0]['serveControl'] = async ({
+    method,
+    url,
+    headers,
+    bindings,
+  }) => app.fetch(new Request(url, { method, headers }), bindings);
+
+  const tls =
+    config.tls === undefined
+      ? undefined
+      : { cert: readFileSync(config.tls.certFile), key: readFileSync(config.tls.keyFile) };
+  if (config.controlListen === undefined) {
+    return [{ server: createListener({ ...shared, serveCall, serveControl }, tls), address: config.listen }];
+  }
+  return [
+    {
+      server: createListener({ ...shared, serveCall, serveControl: undefined }, tls),
+      address: config.listen,
+    },
+    {
+      server: createListener({ ...shared, serveCall: undefined, serveControl }, tls),
+      address: config.controlListen,
+    },
+  ];
+}
+
+function startJobs({ core, telemetry }: House): TimedJobs {
+  const jobs = new TimedJobs((job, error) => telemetry.jobFailed(job, error));
+  jobs.start([
+    { name: 'retry resolutions', everyMs: JOB_EVERY_MS.resolutions, run: () => core.resolutions.retry() },
+    {
+      name: 'recover reservations',
+      everyMs: JOB_EVERY_MS.recovery,
+      run: () => recoverReservations(core.database, core.ledger),
+    },
+    { name: 'summarise refusals', everyMs: JOB_EVERY_MS.refusals, run: () => core.refusals.flush() },
+    {
+      name: 'prune idempotency',
+      everyMs: JOB_EVERY_MS.idempotency,
+      run: () => pruneIdempotency(core.database, core.clock),
+    },
+  ]);
+  return jobs;
+}
+
+function listen(server: Server, address: ListenAddress): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const where = `${address.host}:${address.port}`;
+      reject(
+        error.code === 'EADDRINUSE'
+          ? new Error(`${where} is in use: set KEYFOLD_LISTEN to a free address`)
+          : error,
+      );
+    });
+    server.listen(address.port, address.host, () => {
+      const bound = server.address();
+      resolve(typeof bound === 'object' && bound !== null ? bound.port : address.port);
+    });
+  });
+}
+
+function waitForCalls(running: ReadonlySet<Promise<void>>, timeoutMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, timeoutMs);
+    void Promise.all(running).then(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+function urlHost({ host }: ListenAddress): string {
+  return host.includes(':') ? `[${host}]` : host;
+}

@@ -1,0 +1,92 @@
+/** Prometheus metrics. Labels have few values: never a key, a model that a client made up, or a path. */
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+
+/** Seconds; from a fast embedding to a long stream. */
+const CALL_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
+
+export class Metrics {
+  readonly registry = new Registry();
+  readonly calls: Counter<'provider' | 'resolution' | 'status'>;
+  readonly refusals: Counter<'code'>;
+  readonly faults: Counter<'code'>;
+  readonly flags: Counter<'flag'>;
+  readonly enforcementErrors: Counter<'control'>;
+  readonly callSeconds: Histogram<'provider'>;
+  readonly costUsd: Counter<'provider'>;
+  readonly tokens: Counter<'provider' | 'class'>;
+  readonly callsRunning: Gauge;
+  readonly resolutionsPending: Gauge;
+
+  constructor(gauges: { readonly callsRunning: () => number; readonly resolutionsPending: () => number }) {
+    const registers = [this.registry];
+    collectDefaultMetrics({ register: this.registry });
+    this.calls = new Counter({
+      name: 'keyfold_calls_total',
+      help: 'Calls that were reserved and resolved.',
+      labelNames: ['provider', 'resolution', 'status'],
+      registers,
+    });
+    this.refusals = new Counter({
+      name: 'keyfold_refusals_total',
+      help: 'Requests refused by policy.',
+      labelNames: ['code'],
+      registers,
+    });
+    this.faults = new Counter({
+      name: 'keyfold_faults_total',
+      help: 'Requests that something broke.',
+      labelNames: ['code'],
+      registers,
+    });
+    this.flags = new Counter({
+      name: 'keyfold_usage_flags_total',
+      help: 'Calls whose usage was odd.',
+      labelNames: ['flag'],
+      registers,
+    });
+    this.enforcementErrors = new Counter({
+      name: 'keyfold_enforcement_errors_total',
+      help: 'Errors inside a control; each denied.',
+      labelNames: ['control'],
+      registers,
+    });
+    this.callSeconds = new Histogram({
+      name: 'keyfold_call_seconds',
+      help: 'From reservation to resolution.',
+      labelNames: ['provider'],
+      buckets: CALL_SECONDS,
+      registers,
+    });
+    this.costUsd = new Counter({
+      name: 'keyfold_cost_usd_total',
+      help: 'Settled cost; the ledger is exact, this is not.',
+      labelNames: ['provider'],
+      registers,
+    });
+    this.tokens = new Counter({
+      name: 'keyfold_tokens_total',
+      help: 'Tokens settled.',
+      labelNames: ['provider', 'class'],
+      registers,
+    });
+    this.callsRunning = observed('keyfold_calls_running', 'Calls in flight.', {
+      registers,
+      read: gauges.callsRunning,
+    });
+    this.resolutionsPending = observed('keyfold_resolutions_pending', 'Resolutions waiting for storage.', {
+      registers,
+      read: gauges.resolutionsPending,
+    });
+  }
+}
+
+function observed(name: string, help: string, of: { registers: Registry[]; read: () => number }): Gauge {
+  return new Gauge({
+    name,
+    help,
+    registers: of.registers,
+    collect() {
+      this.set(of.read());
+    },
+  });
+}

@@ -1,0 +1,82 @@
+/** What the rooms report as it happens, turned into metrics and log lines in one place. */
+import type { Denial } from '../kernel/denial.ts';
+import { type Fault, describeError } from '../kernel/fault.ts';
+import type { Logger } from './logger.ts';
+import type { Metrics } from './metrics.ts';
+
+/** The few facts of a resolved call that are counted. */
+export interface ResolvedCall {
+  readonly provider: string;
+  readonly resolution: string;
+  readonly status: number;
+  readonly durationMs: number;
+  readonly costUsd: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly flags: readonly string[];
+}
+
+export class Telemetry {
+  readonly #log: Logger;
+  readonly #metrics: Metrics;
+
+  constructor(log: Logger, metrics: Metrics) {
+    this.#log = log;
+    this.#metrics = metrics;
+  }
+
+  refused(denial: Denial): void {
+    this.#metrics.refusals.inc({ code: denial.code });
+  }
+
+  fault(fault: Fault, requestId: string): void {
+    this.#metrics.faults.inc({ code: fault.code });
+    const line = { request_id: requestId, code: fault.code, error: fault.message, cause: causeOf(fault) };
+    if (fault.code === 'internal') this.#log.error(line, 'internal fault');
+    else this.#log.warn(line, 'fault');
+  }
+
+  resolved(call: ResolvedCall): void {
+    const { provider } = call;
+    this.#metrics.calls.inc({ provider, resolution: call.resolution, status: String(call.status) });
+    this.#metrics.callSeconds.observe({ provider }, call.durationMs / 1_000);
+    this.#metrics.costUsd.inc({ provider }, call.costUsd);
+    this.#metrics.tokens.inc({ provider, class: 'input' }, call.inputTokens);
+    this.#metrics.tokens.inc({ provider, class: 'output' }, call.outputTokens);
+    for (const flag of call.flags) this.#metrics.flags.inc({ flag });
+  }
+
+  /** A second resolution was refused by the ledger: nothing was charged twice, but somebody tried. */
+  resolvedTwice(reservationId: string): void {
+    this.#metrics.enforcementErrors.inc({ control: 'ledger' });
+    this.#log.error({ reservation_id: reservationId }, 'a resolved reservation was resolved again');
+  }
+
+  settlementFailed(reservationId: string, error: unknown): void {
+    this.#metrics.enforcementErrors.inc({ control: 'ledger' });
+    this.#log.error(
+      { reservation_id: reservationId, error: describeError(error) },
+      'a resolution could not be written yet',
+    );
+  }
+
+  auditLost(error: unknown, requestId: string): void {
+    this.#metrics.enforcementErrors.inc({ control: 'audit' });
+    this.#log.error(
+      { request_id: requestId, error: describeError(error) },
+      'a refusal could not be recorded',
+    );
+  }
+
+  jobFailed(job: string, error: unknown): void {
+    this.#log.error({ job, error: describeError(error) }, 'a timed job failed');
+  }
+}
+
+function causeOf(fault: Fault): string | undefined {
+  if (fault.cause === undefined) return undefined;
+  const { cause } = fault;
+  return fault.code === 'internal' && cause instanceof Error
+    ? (cause.stack ?? cause.message)
+    : describeError(cause);
+}
