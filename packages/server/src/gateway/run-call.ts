@@ -232,13 +232,13 @@ class CallRun implements UpstreamReceiver {
   }
 
   #breakStream(stream: StreamRelay, fault: Fault): void {
-    const { reading } = stream.finish();
+    const { reading, completed } = stream.finish();
     const error = this.#isClientGone ? 'client_gone' : fault.code;
     const ending = { status: this.#isClientGone ? CLIENT_GONE : this.#status, error };
     const { decision } = this.#run;
-    // Usage that had already arrived is exact; otherwise what was generated is not known.
+    // Usage is final only in a stream that was complete; some servers report running totals.
     this.#resolve(
-      'usage' in reading
+      completed && 'usage' in reading
         ? settleReported(decision, reading, ending)
         : settleAtHold(decision, ending, ['usage_missing']),
     );

@@ -1,0 +1,124 @@
+/** What every provider guarantees. Run it with a provider and a stream of that provider's own. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Provider } from './provider.ts';
+import { modelCall, runTap } from './test-call.ts';
+
+export interface ProviderSubject {
+  readonly provider: Provider;
+  /** A complete streamed chat answer that reports usage. */
+  readonly stream: Buffer;
+  /** The same without any usage. */
+  readonly streamWithoutUsage: Buffer;
+  /** A stream that breaks off with an error. */
+  readonly streamWithError: Buffer;
+  /** A complete chat answer that was not streamed. */
+  readonly body: Buffer;
+}
+
+const UNKNOWN = { x_new_field: { deep: [1, 'é', null] }, temperature: 0.25 };
+const MESSAGES = { messages: [{ role: 'user', content: 'hello', x_new_field: true }] };
+
+export function testProvider(name: string, subject: ProviderSubject): void {
+  const { provider } = subject;
+  const silent = modelCall({ model: 'm', stream: true, ...MESSAGES });
+  const asking = modelCall({
+    model: 'm',
+    stream: true,
+    stream_options: { include_usage: true },
+    ...MESSAGES,
+  });
+
+  describe(`${name} keeps the contract of a provider`, () => {
+    test('a stream cut at any byte is relayed and read as the whole', () => {
+      for (const call of [silent, asking]) {
+        for (const stream of [subject.stream, subject.streamWithoutUsage, subject.streamWithError]) {
+          const whole = runTap(provider.createStreamTap(call), stream);
+          for (let cut = 0; cut <= stream.length; cut++) {
+            assert.deepEqual(runTap(provider.createStreamTap(call), stream, [cut]), whole, `cut at ${cut}`);
+          }
+          const everywhere = Array.from(stream.keys());
+          assert.deepEqual(runTap(provider.createStreamTap(call), stream, everywhere), whole);
+        }
+      }
+    });
+
+    test('a client that asked for usage gets the stream untouched', () => {
+      const { relayed, summary } = runTap(provider.createStreamTap(asking), subject.stream);
+      assert.equal(relayed, subject.stream.toString());
+      assert.ok('usage' in summary.reading);
+      assert.equal(summary.completed, true);
+    });
+
+    test('a client that did not ask gets everything but usage', () => {
+      const { relayed, summary } = runTap(provider.createStreamTap(silent), subject.stream);
+      assert.ok(!/"usage":\s*\{/.test(relayed));
+      assert.ok('usage' in summary.reading);
+    });
+
+    test('usage is whole numbers in disjoint classes', () => {
+      const streamed = runTap(provider.createStreamTap(silent), subject.stream).summary.reading;
+      for (const reading of [streamed, provider.readUsage('chat.completions', subject.body)]) {
+        assert.ok('usage' in reading);
+        for (const tokens of Object.values(reading.usage))
+          assert.ok(Number.isSafeInteger(tokens) && tokens >= 0);
+      }
+    });
+
+    test('missing usage is missing, never zero', () => {
+      const { summary } = runTap(provider.createStreamTap(silent), subject.streamWithoutUsage);
+      assert.deepEqual(summary.reading, { problem: 'missing' });
+      assert.ok(summary.outputBytes > 0);
+      assert.deepEqual(provider.readUsage('chat.completions', Buffer.from('{}')), { problem: 'missing' });
+    });
+
+    test('an error in mid-stream reaches the client, and the stream is not complete', () => {
+      const { relayed, summary } = runTap(provider.createStreamTap(silent), subject.streamWithError);
+      assert.equal(relayed, subject.streamWithError.toString());
+      assert.equal(summary.completed, false);
+      assert.deepEqual(summary.reading, { problem: 'missing' });
+    });
+
+    test('nonsense is judged, not thrown at', () => {
+      for (const nonsense of ['', '\u0000', '{', '{"error":7}', 'null', '<html></html>']) {
+        const body = Buffer.from(nonsense);
+        assert.ok('problem' in provider.readUsage('chat.completions', body));
+        for (const status of [100, 302, 400, 401, 404, 429, 500, 503, 999]) {
+          assert.ok(
+            ['never', 'elsewhere', 'anywhere'].includes(provider.classifyFailure(status, body).retry),
+          );
+        }
+        runTap(provider.createStreamTap(silent), body);
+      }
+    });
+
+    test('fields that Keyfold does not know are kept', () => {
+      const call = modelCall(
+        { model: 'alias', ...UNKNOWN, ...MESSAGES },
+        { upstreamModel: 'real', outputTokensCap: 9 },
+      );
+      if (provider.answer !== undefined) {
+        assert.equal(provider.answer(call).status, 200);
+        return;
+      }
+      const sent = JSON.parse(provider.buildRequest(call, 'secret').body.toString()) as Record<
+        string,
+        unknown
+      >;
+      for (const [field, value] of Object.entries({ ...UNKNOWN, ...MESSAGES }))
+        assert.deepEqual(sent[field], value);
+      assert.equal(sent['model'], 'real');
+    });
+
+    test('the secret is in the authorization header and nowhere else', () => {
+      if (provider.answer !== undefined) {
+        assert.throws(() => provider.buildRequest(silent, 'secret-value'), TypeError);
+        return;
+      }
+      const { headers, body, path } = provider.buildRequest(silent, 'secret-value');
+      const { authorization, ...others } = headers;
+      assert.match(authorization ?? '', /secret-value$/);
+      assert.ok(!JSON.stringify([others, body.toString(), path]).includes('secret-value'));
+    });
+  });
+}
