@@ -1,0 +1,134 @@
+/** Starts Keyfold with every control on, and gives it what a call needs: credentials, prices, a key, limits, budgets. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { COST_NANOS_PER_CALL } from './payload.ts';
+import type { Rig } from './peers.ts';
+import { BENCH_DIR, PINNED_NODE, REPOSITORY_DIR } from './places.ts';
+import { findFreePort, waitUntilReady } from './processes.ts';
+import { describeChatCall, describeStreamCall, type Target } from './target.ts';
+
+const PLENTY = 1_000_000_000;
+const CAP_USD = '1000000';
+
+export interface KeyfoldTarget extends Target {
+  /** Calls that the key's budget of the day has been charged for, from the ledger. */
+  readonly countChargedCalls: () => Promise<number>;
+  /** Removes the data of the run; call it once the process has ended. */
+  readonly removeData: () => void;
+}
+
+/** `profileDir`: the process writes a `.cpuprofile` for each of its threads there when it ends. */
+export async function startKeyfold(rig: Rig, profileDir?: string): Promise<KeyfoldTarget> {
+  const dataDir = mkdtempSync(join(BENCH_DIR, '.data-'));
+  const adminKeyFile = join(dataDir, 'admin.key');
+  const port = await findFreePort();
+  const server = rig.group.start('keyfold', {
+    core: rig.cores.server,
+    command: PINNED_NODE,
+    args: [
+      ...(profileDir ? ['--cpu-prof', `--cpu-prof-dir=${profileDir}`] : []),
+      'packages/cli/src/main.ts',
+      'serve',
+    ],
+    cwd: REPOSITORY_DIR,
+    env: {
+      ...withoutKeyfoldSettings(process.env),
+      KEYFOLD_LISTEN: `127.0.0.1:${port}`,
+      KEYFOLD_DATA_DIR: dataDir,
+      KEYFOLD_ADMIN_KEY_FILE: adminKeyFile,
+    },
+  });
+  const origin = `http://127.0.0.1:${port}`;
+  try {
+    await waitUntilReady(server, `${origin}/readyz`);
+    const api = createControlApi(origin, readFileSync(adminKeyFile, 'utf8').trim());
+    const apiKey = await provision(api, rig.mockPort);
+    const headers = { authorization: `Bearer ${apiKey}` };
+    const url = `${origin}/v1/chat/completions`;
+    return {
+      name: 'keyfold',
+      chat: describeChatCall(url, 'bench-model', headers),
+      stream: describeStreamCall(url, 'bench-stream', headers),
+      pid: server.pid,
+      countChargedCalls: () => countChargedCalls(origin, apiKey),
+      removeData: () => rmSync(dataDir, { recursive: true, force: true }),
+    };
+  } catch (error) {
+    await rig.group.stop('keyfold');
+    rmSync(dataDir, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+type ControlApi = (method: string, path: string, body: object) => Promise<unknown>;
+
+async function provision(api: ControlApi, mockPort: number): Promise<string> {
+  for (const [model, base] of [
+    ['bench-model', '/v1'],
+    ['bench-stream', '/stream/v1'],
+  ] as const) {
+    await api('POST', '/v1/credentials', {
+      provider: 'openai-compatible',
+      name: `mock for ${model}`,
+      secret: 'sk-mock',
+      base_url: `http://127.0.0.1:${mockPort}${base}`,
+      allow_networks: ['127.0.0.0/8'],
+      models: [model],
+    });
+    await api('PUT', `/v1/catalog/models/openai-compatible/${model}`, {
+      input_usd_per_million: '1',
+      output_usd_per_million: '2',
+      context_tokens: 128_000,
+      output_tokens_max: 4096,
+    });
+  }
+  for (const scope of ['project', 'organization']) {
+    for (const period of ['day', 'month'])
+      await api('PUT', '/v1/budgets', { scope, period, cap_usd: CAP_USD });
+  }
+  const key = await api('POST', '/v1/keys', {
+    name: 'bench',
+    permissions: ['chat'],
+    limits: { requests_per_minute: PLENTY, tokens_per_minute: PLENTY, concurrent_requests: 100_000 },
+    budgets: { per_day_usd: CAP_USD, per_month_usd: CAP_USD },
+  });
+  return readText(key, 'api_key');
+}
+
+function createControlApi(origin: string, adminKey: string): ControlApi {
+  return async (method, path, body) => {
+    const response = await fetch(`${origin}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${adminKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(10_000),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`Keyfold answered ${method} ${path} with ${response.status}: ${text}`);
+    return text === '' ? undefined : (JSON.parse(text) as unknown);
+  };
+}
+
+async function countChargedCalls(origin: string, apiKey: string): Promise<number> {
+  const response = await fetch(`${origin}/v1/keys/validate`, {
+    headers: { authorization: `Bearer ${apiKey}` },
+  });
+  const { budgets } = (await response.json()) as {
+    budgets?: { period?: string; scope?: string; posted_usd?: string }[];
+  };
+  const day = budgets?.find((budget) => budget.period === 'day' && budget.scope === 'key');
+  if (day?.posted_usd === undefined)
+    throw new Error('/v1/keys/validate tells no budget of the day for the key');
+  return (Number(day.posted_usd) * 1e9) / COST_NANOS_PER_CALL;
+}
+
+function readText(value: unknown, field: string): string {
+  const text = (value as Record<string, unknown> | null | undefined)?.[field];
+  if (typeof text !== 'string') throw new Error(`Keyfold's answer has no "${field}"`);
+  return text;
+}
+
+/** Whoever runs the benchmark may have settings of a real gateway in the environment; none of them may leak in. */
+function withoutKeyfoldSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('KEYFOLD_')));
+}

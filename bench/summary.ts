@@ -1,0 +1,117 @@
+/** Condenses rounds to medians, and holds them against the gates. */
+import type { TargetName } from './options.ts';
+import type { TargetRounds } from './measure.ts';
+import { findMedian } from './statistics.ts';
+
+/** Medians over the rounds; NaN where a load was not run. */
+export interface TargetSummary {
+  readonly name: TargetName;
+  readonly requestsPerSecond: number;
+  readonly loadedP50Ms: number;
+  readonly loadedP99Ms: number;
+  readonly cpuMicrosPerRequest: number;
+  /** Share of its core that the server used under the throughput load: near 1, the server was the bottleneck. */
+  readonly busyShare: number;
+  readonly aloneP50Ms: number;
+  readonly aloneP99Ms: number;
+  /** Over all rounds, not a median. */
+  readonly streamsDropped: number;
+  readonly firstEventP50Ms: number;
+  readonly firstEventP99Ms: number;
+  readonly gapP50Ms: number;
+  readonly gapP99Ms: number;
+  readonly cpuMicrosPerEvent: number;
+  readonly residentIdleMb: number;
+  /** The largest sample of all loads. */
+  readonly residentMaxMb: number;
+}
+
+export interface Gate {
+  readonly name: string;
+  readonly measured: string;
+  /** Undefined: the options left out what it needs. */
+  readonly passed: boolean | undefined;
+}
+
+const NGINX_SHARE_MIN = 0.18;
+const PORTKEY_FACTOR_MIN = 10;
+const ADDED_P50_MS_MAX = 0.8;
+const RESIDENT_MB_MAX = 250;
+
+export function summarizeTarget(rounds: TargetRounds): TargetSummary {
+  const { throughput, latency, streams } = rounds;
+  const median = <Round>(list: readonly Round[], read: (round: Round) => number): number =>
+    findMedian(list.map(read));
+  const residentBytes = [...throughput, ...latency, ...streams].map((round) => round.residentBytesMax);
+  return {
+    name: rounds.name,
+    requestsPerSecond: median(throughput, (round) => (round.requests * 1e6) / round.durationMicros),
+    loadedP50Ms: median(throughput, (round) => round.p50Micros / 1000),
+    loadedP99Ms: median(throughput, (round) => round.p99Micros / 1000),
+    cpuMicrosPerRequest: median(throughput, (round) => round.cpuMicros / round.requests),
+    busyShare: median(throughput, (round) => round.cpuMicros / round.wallMicros),
+    aloneP50Ms: median(latency, (round) => round.p50Micros / 1000),
+    aloneP99Ms: median(latency, (round) => round.p99Micros / 1000),
+    streamsDropped: streams.length === 0 ? NaN : streams.reduce((sum, round) => sum + round.dropped, 0),
+    firstEventP50Ms: median(streams, (round) => round.firstEventMs.p50),
+    firstEventP99Ms: median(streams, (round) => round.firstEventMs.p99),
+    gapP50Ms: median(streams, (round) => round.gapMs.p50),
+    gapP99Ms: median(streams, (round) => round.gapMs.p99),
+    cpuMicrosPerEvent: median(streams, (round) => round.cpuMicros / round.events),
+    residentIdleMb: rounds.residentBytesIdle / 1e6,
+    residentMaxMb: Math.max(...residentBytes) / 1e6,
+  };
+}
+
+/** `calls`: what the ledger says against what was sent, when Keyfold could tell. */
+export function judgeGates(
+  summaries: readonly TargetSummary[],
+  calls: { charged: number; completed: number } | undefined,
+): Gate[] {
+  const find = (name: TargetName): TargetSummary | undefined =>
+    summaries.find((summary) => summary.name === name);
+  const keyfold = find('keyfold');
+  const nginxShare = divide(keyfold?.requestsPerSecond, find('nginx')?.requestsPerSecond);
+  const portkeyFactor = divide(keyfold?.requestsPerSecond, find('portkey')?.requestsPerSecond);
+  const addedMs = (keyfold?.aloneP50Ms ?? NaN) - (find('nginx')?.aloneP50Ms ?? NaN);
+  const dropped = keyfold?.streamsDropped ?? NaN;
+  const residentMb = keyfold?.residentMaxMb ?? NaN;
+  return [
+    gate(`requests per second ≥ ${NGINX_SHARE_MIN} × nginx`, nginxShare, {
+      unit: '×',
+      passes: (x) => x >= NGINX_SHARE_MIN,
+    }),
+    gate(`requests per second ≥ ${PORTKEY_FACTOR_MIN} × Portkey`, portkeyFactor, {
+      unit: '×',
+      passes: (x) => x >= PORTKEY_FACTOR_MIN,
+    }),
+    gate(`p50 of one call at a time ≤ nginx + ${ADDED_P50_MS_MAX} ms`, addedMs, {
+      unit: ' ms more',
+      passes: (x) => x <= ADDED_P50_MS_MAX,
+    }),
+    gate('no stream dropped', dropped, { unit: ' dropped', passes: (x) => x === 0, digits: 0 }),
+    gate(`resident memory < ${RESIDENT_MB_MAX} MB`, residentMb, {
+      unit: ' MB',
+      passes: (x) => x < RESIDENT_MB_MAX,
+      digits: 0,
+    }),
+    gate('every completed call is charged', calls ? calls.charged - calls.completed : NaN, {
+      unit: ' more charged than completed (calls that the load cut off)',
+      passes: (x) => x >= 0,
+      digits: 0,
+    }),
+  ];
+}
+
+export function divide(part: number | undefined, whole: number | undefined): number {
+  return (part ?? NaN) / (whole ?? NaN);
+}
+
+function gate(
+  name: string,
+  value: number,
+  rule: { unit: string; passes: (value: number) => boolean; digits?: number },
+): Gate {
+  if (!Number.isFinite(value)) return { name, measured: 'not measured', passed: undefined };
+  return { name, measured: `${value.toFixed(rule.digits ?? 2)}${rule.unit}`, passed: rule.passes(value) };
+}

@@ -1,0 +1,54 @@
+/** One thing to measure: where to send calls, with which headers, and whose processor time to read. */
+import { renderChatRequest } from './payload.ts';
+import type { TargetName } from './options.ts';
+
+export interface Target {
+  readonly name: TargetName;
+  readonly chat: Call;
+  readonly stream: Call;
+  /** The server's own process; its children count too. */
+  readonly pid: number;
+}
+
+export interface Call {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export function describeChatCall(url: string, model: string, headers: Record<string, string> = {}): Call {
+  return { url, headers: { 'content-type': 'application/json', ...headers }, body: renderChatRequest(model) };
+}
+
+export function describeStreamCall(url: string, model: string, headers: Record<string, string> = {}): Call {
+  return {
+    url,
+    headers: { 'content-type': 'application/json', ...headers },
+    body: renderChatRequest(model, true),
+  };
+}
+
+/** Sends one call of each sort and throws unless both arrive whole: a fast refusal must never be measured as speed. */
+export async function checkTarget(target: Target): Promise<void> {
+  const answer = await sendOnce(target.chat);
+  if (!answer.includes('"finish_reason":"stop"')) {
+    throw new Error(`${target.name} answered something else: ${answer.slice(0, 500)}`);
+  }
+  const stream = await sendOnce(target.stream);
+  if (!stream.includes('t59 ') || !stream.trimEnd().endsWith('data: [DONE]')) {
+    throw new Error(`${target.name} streamed something else: ${stream.slice(-500)}`);
+  }
+}
+
+async function sendOnce(call: Call): Promise<string> {
+  const response = await fetch(call.url, {
+    method: 'POST',
+    headers: call.headers,
+    body: call.body,
+    signal: AbortSignal.timeout(10_000),
+  });
+  const text = await response.text();
+  if (response.status !== 200)
+    throw new Error(`${call.url} answered ${response.status}: ${text.slice(0, 500)}`);
+  return text;
+}

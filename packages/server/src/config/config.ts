@@ -1,0 +1,44 @@
+/** What the rest of the server sees of its configuration: parsed, checked and frozen. */
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
+
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** Where to listen. `host` is a name or an address, IPv6 without brackets; `port` 0 lets the system choose. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Every path is absolute. */
+export interface Config {
+  readonly listen: Endpoint;
+  /** Where the control plane answers, and then only there. */
+  readonly controlListen: Endpoint | undefined;
+  readonly dataDir: string;
+  /** `postgres://…`; SQLite in `<dataDir>/data` when absent. Holds a password: never log it. */
+  readonly databaseUrl: string | undefined;
+  readonly rootKeyFile: string;
+  /** Where the first admin key is written instead of being printed. */
+  readonly adminKeyFile: string | undefined;
+  /** CIDRs whose `x-forwarded-*` headers are believed. */
+  readonly trustedProxies: readonly string[];
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+  readonly logLevel: LogLevel;
+  readonly allowPlaintext: boolean;
+  readonly bodyBytesMax: number;
+  readonly stopTimeoutMs: number;
+  readonly providerHeadersTimeoutMs: number;
+  readonly providerIdleTimeoutMs: number;
+}
+
+/** The configuration cannot be used. Each problem is a sentence that names the setting and says what to do. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}

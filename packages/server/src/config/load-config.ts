@@ -1,0 +1,75 @@
+/** Loads the configuration: every setting parsed and checked against the others, once, into a frozen object. */
+import { isIPv4 } from 'node:net';
+import { type Config, ConfigError, type Endpoint } from './config.ts';
+import { formatEndpoint } from './parse-value.ts';
+import { type ConfigSources, resolveSettings } from './resolve-settings.ts';
+import type { SettingValues } from './settings.ts';
+
+const MS_PER_S = 1_000;
+
+/** Throws `ConfigError` with every problem found, not only the first. */
+export function loadConfig(from: ConfigSources): Config {
+  const { values, problems } = resolveSettings(from);
+  if (problems.length > 0) throw new ConfigError(problems);
+  const conflicts = [...findTlsConflicts(values), ...findListenConflicts(values)];
+  if (conflicts.length > 0) throw new ConfigError(conflicts);
+  return deepFreeze({
+    listen: values.listen,
+    controlListen: values.control_listen,
+    dataDir: values.data_dir,
+    databaseUrl: values.database_url,
+    // Given with every data directory, which is there when nothing was a problem.
+    rootKeyFile: values.root_key_file ?? '',
+    adminKeyFile: values.admin_key_file,
+    trustedProxies: values.trusted_proxies,
+    tls: readTls(values),
+    logLevel: values.log_level,
+    allowPlaintext: values.allow_plaintext,
+    bodyBytesMax: values.body_bytes_max,
+    stopTimeoutMs: values.stop_timeout_s * MS_PER_S,
+    providerHeadersTimeoutMs: values.provider_headers_timeout_s * MS_PER_S,
+    providerIdleTimeoutMs: values.provider_idle_timeout_s * MS_PER_S,
+  });
+}
+
+function readTls({ tls_cert_file: certFile, tls_key_file: keyFile }: SettingValues): Config['tls'] {
+  return certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile };
+}
+
+function findTlsConflicts({ tls_cert_file: certFile, tls_key_file: keyFile }: SettingValues): string[] {
+  if ((certFile === undefined) === (keyFile === undefined)) return [];
+  const [given, missing] = certFile === undefined ? ['KEY', 'CERT'] : ['CERT', 'KEY'];
+  return [`KEYFOLD_TLS_${given}_FILE is set without KEYFOLD_TLS_${missing}_FILE: set both, or neither`];
+}
+
+function findListenConflicts(values: SettingValues): string[] {
+  const { listen, control_listen: controlListen } = values;
+  const problems: string[] = [];
+  const isPlain = values.tls_cert_file === undefined && !values.allow_plaintext;
+  if (isPlain && !isLoopback(listen)) problems.push(describeExposure('KEYFOLD_LISTEN', listen));
+  if (controlListen === undefined) return problems;
+  if (isPlain && !isLoopback(controlListen)) {
+    problems.push(describeExposure('KEYFOLD_CONTROL_LISTEN', controlListen));
+  }
+  if (controlListen.port !== 0 && formatEndpoint(controlListen) === formatEndpoint(listen)) {
+    problems.push('KEYFOLD_CONTROL_LISTEN is the same as KEYFOLD_LISTEN: choose another port');
+  }
+  return problems;
+}
+
+function describeExposure(name: string, endpoint: Endpoint): string {
+  return (
+    `${name} ${formatEndpoint(endpoint)} is reachable from other machines, and keys would cross the network unencrypted: ` +
+    'set KEYFOLD_TLS_CERT_FILE and KEYFOLD_TLS_KEY_FILE, or KEYFOLD_ALLOW_PLAINTEXT=1 where something in front terminates TLS'
+  );
+}
+
+/** Only what surely never leaves the machine: any name but `localhost` may resolve to anything. */
+function isLoopback({ host }: Endpoint): boolean {
+  return host.toLowerCase() === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
+}
+
+function deepFreeze(config: Config): Config {
+  for (const value of Object.values(config)) Object.freeze(value);
+  return Object.freeze(config);
+}

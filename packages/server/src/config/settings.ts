@@ -1,0 +1,151 @@
+/** The schema of all settings: their names, what each means, how it is read, and what holds when it is not given. */
+import { LOG_LEVELS } from './config.ts';
+import {
+  type ParseValue,
+  parseChoice,
+  parseDatabaseUrl,
+  parseEndpoint,
+  parseFlag,
+  parseInteger,
+  parseNetworks,
+  parsePath,
+} from './parse-value.ts';
+
+export interface Setting<T> {
+  /** One sentence for help and documentation. */
+  readonly meaning: string;
+  /** What stands for the value in help texts, without its angle brackets. */
+  readonly placeholder: string;
+  readonly parse: ParseValue<T>;
+  /** The default as one would write it; `undefined` where the setting may be absent. */
+  readonly fallback: string | undefined;
+  /** What documentation says of a default that no fixed text expresses. */
+  readonly fallbackMeaning?: string;
+}
+
+const DAY_S = 86_400;
+const HOUR_S = 3_600;
+const GIBIBYTE = 1_073_741_824;
+
+/** By the name in `keyfold.yaml`; the environment says `KEYFOLD_` and capitals, a flag says `--` and hyphens. */
+export const SETTINGS = {
+  listen: {
+    meaning: 'Where the gateway listens: host:port, IPv6 in brackets, port 0 for any free one.',
+    placeholder: 'host:port',
+    parse: parseEndpoint,
+    fallback: '127.0.0.1:8080',
+  },
+  control_listen: {
+    meaning: 'A second listener for the management API, which then answers only there.',
+    placeholder: 'host:port',
+    parse: parseEndpoint,
+    fallback: undefined,
+    fallbackMeaning: 'with the gateway',
+  },
+  data_dir: {
+    meaning:
+      'Directory of the root key and, without `KEYFOLD_DATABASE_URL`, of the SQLite database in `data/`.',
+    placeholder: 'directory',
+    parse: parsePath,
+    fallback: '.keyfold',
+  },
+  database_url: {
+    meaning: 'PostgreSQL: `postgres://user:password@host:port/database`.',
+    placeholder: 'url',
+    parse: parseDatabaseUrl,
+    fallback: undefined,
+    fallbackMeaning: 'SQLite in `<data dir>/data`',
+  },
+  root_key_file: {
+    meaning: 'The root key, 64 hexadecimal characters in a file of mode 0600; made on the first start.',
+    placeholder: 'file',
+    parse: parsePath,
+    fallback: undefined,
+    fallbackMeaning: '`<data dir>/root.key`',
+  },
+  admin_key_file: {
+    meaning: 'Where the first start writes the admin key, mode 0600, instead of printing it.',
+    placeholder: 'file',
+    parse: parsePath,
+    fallback: undefined,
+    fallbackMeaning: 'printed',
+  },
+  trusted_proxies: {
+    meaning: 'Networks (CIDR, separated by commas) of the proxies whose `x-forwarded-for` is believed.',
+    placeholder: 'networks',
+    parse: parseNetworks,
+    fallback: '',
+    fallbackMeaning: 'none',
+  },
+  tls_cert_file: {
+    meaning: 'Certificate chain (PEM). Together with `KEYFOLD_TLS_KEY_FILE` or not at all.',
+    placeholder: 'file',
+    parse: parsePath,
+    fallback: undefined,
+    fallbackMeaning: 'no TLS',
+  },
+  tls_key_file: {
+    meaning: 'Private key (PEM) of the certificate.',
+    placeholder: 'file',
+    parse: parsePath,
+    fallback: undefined,
+    fallbackMeaning: 'no TLS',
+  },
+  log_level: {
+    meaning: `The least severe messages that are logged: ${LOG_LEVELS.join(', ')}.`,
+    placeholder: 'level',
+    parse: parseChoice(LOG_LEVELS),
+    fallback: 'info',
+  },
+  allow_plaintext: {
+    meaning: '1 permits listening without TLS on an address that other machines reach.',
+    placeholder: '0|1',
+    parse: parseFlag,
+    fallback: '0',
+  },
+  body_bytes_max: {
+    meaning: 'Bytes of the largest request body that is read; a larger one is refused with 413.',
+    placeholder: 'bytes',
+    parse: parseInteger(1_024, GIBIBYTE),
+    fallback: '10485760',
+  },
+  stop_timeout_s: {
+    meaning: 'Seconds that running calls have to finish after SIGTERM.',
+    placeholder: 'seconds',
+    parse: parseInteger(0, HOUR_S),
+    fallback: '30',
+  },
+  provider_headers_timeout_s: {
+    meaning: 'Seconds until a provider must have answered with headers, else 504.',
+    placeholder: 'seconds',
+    parse: parseInteger(1, DAY_S),
+    fallback: '60',
+  },
+  provider_idle_timeout_s: {
+    meaning: 'Seconds that a provider may send nothing in the middle of an answer.',
+    placeholder: 'seconds',
+    parse: parseInteger(1, DAY_S),
+    fallback: '120',
+  },
+} as const satisfies Record<string, Setting<unknown>>;
+
+export type SettingName = keyof typeof SETTINGS;
+
+/** The parsed value of every setting; `undefined` only for those without a default. */
+export type SettingValues = {
+  [Name in SettingName]:
+    | ReturnType<(typeof SETTINGS)[Name]['parse']>
+    | ((typeof SETTINGS)[Name]['fallback'] extends string ? never : undefined);
+};
+
+export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[];
+
+/** `listen` → `KEYFOLD_LISTEN`. */
+export function environmentName(name: SettingName): string {
+  return `KEYFOLD_${name.toUpperCase()}`;
+}
+
+/** `data_dir` → `--data-dir`. */
+export function flagName(name: SettingName): string {
+  return `--${name.replaceAll('_', '-')}`;
+}
