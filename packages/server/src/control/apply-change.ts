@@ -8,6 +8,7 @@ import type { Sealer } from '../sealing/sealer.ts';
 import type { Database } from '../storage/database.ts';
 import type { Step } from '../storage/statement.ts';
 import type { Change, Json, Reply } from './endpoint.ts';
+import type { ProjectStore } from './project-store.ts';
 
 /** One POST that may be repeated. */
 export interface IdempotentRequest {
@@ -23,6 +24,7 @@ export class ChangeApplier {
   readonly #audit: AuditLog;
   readonly #sealer: Sealer;
   readonly #clock: Clock;
+  readonly #projects: ProjectStore;
   readonly #onChange: () => void;
 
   /** `onChange` is called after every change, so that caches forget. */
@@ -31,12 +33,14 @@ export class ChangeApplier {
     audit: AuditLog;
     sealer: Sealer;
     clock: Clock;
+    projects: ProjectStore;
     onChange: () => void;
   }) {
     this.#database = parts.database;
     this.#audit = parts.audit;
     this.#sealer = parts.sealer;
     this.#clock = parts.clock;
+    this.#projects = parts.projects;
     this.#onChange = parts.onChange;
   }
 
@@ -72,7 +76,7 @@ export class ChangeApplier {
     const steps: Step[] = [];
     if (idempotent !== undefined)
       steps.push(this.#remember(change.reply, { principal, request: idempotent }));
-    steps.push(...change.steps);
+    steps.push(this.#projects.reviseStep(principal.key.organizationId), ...change.steps);
     for (const event of change.events) {
       steps.push(
         this.#audit.step({

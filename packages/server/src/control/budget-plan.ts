@@ -5,8 +5,10 @@ import type { NewId } from '../kernel/new-id.ts';
 import type { Budget, BudgetState, Scope } from '../ledger/budget.ts';
 import type { BudgetStore } from '../ledger/budget-store.ts';
 import { PERIODS, type Period } from '../ledger/period.ts';
+import type { Database } from '../storage/database.ts';
 import type { SqlStep } from '../storage/statement.ts';
 import type { Change } from './endpoint.ts';
+import { periodIsFreeStep } from './unique-steps.ts';
 
 /** The new cap of each period; `null` removes, `undefined` leaves as it is. */
 export type BudgetInput = Readonly<Record<Period, Nanos | null | undefined>>;
@@ -18,7 +20,8 @@ export interface BudgetPlan {
   readonly states: readonly BudgetState[];
 }
 
-interface PlanRooms {
+export interface PlanRooms {
+  readonly database: Database;
   readonly budgets: BudgetStore;
   readonly clock: Clock;
   readonly newId: NewId;
@@ -50,6 +53,7 @@ export async function planBudgets(rooms: PlanRooms, request: PlanRequest): Promi
       if (before !== undefined) after.push(before);
     } else {
       const budget = before === undefined ? newBudget(rooms, request, { period, cap }) : { ...before, cap };
+      if (before === undefined) steps.push(periodIsFreeStep(rooms.database, budget));
       steps.push(rooms.budgets.setStep(budget));
       events.push({
         action: 'budget.set',
@@ -64,7 +68,6 @@ export async function planBudgets(rooms: PlanRooms, request: PlanRequest): Promi
       after.push(budget);
     }
   }
-  if (steps.length > 0) steps.push(rooms.budgets.reviseStep(request.scope, request.scopeId));
   return { steps, events, states: await rooms.budgets.statesOf(after) };
 }
 

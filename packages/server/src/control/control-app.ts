@@ -51,7 +51,7 @@ export function createControlApp(rooms: ControlRooms, endpoints: readonly Endpoi
   const app: ControlApp = new App<{ Bindings: ControlBindings }>();
   for (const endpoint of endpoints) {
     describeEndpoint(app, endpoint);
-    const path = endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1');
+    const path = endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1').replaceAll(/\{\+(\w+)\}/g, ':$1{.+}');
     app.on(endpoint.method.toUpperCase(), path, (context) => serve(rooms, endpoint, context));
   }
   app.notFound((context) => {

@@ -47,7 +47,7 @@ export interface Endpoint<
   B extends ZodType = ZodType,
 > {
   readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
-  /** With `{name}` for parameters, as OpenAPI writes it. */
+  /** With `{name}` for parameters, as OpenAPI writes it; the last may be `{+name}`, which takes slashes (RFC 6570). */
   readonly path: string;
   /** Absent: any key may call it, about itself. */
   readonly permission: ControlPermission | undefined;
@@ -71,7 +71,7 @@ export interface Endpoint<
 export function defineEndpoint<P extends ZodType, Q extends ZodType, B extends ZodType>(
   endpoint: Endpoint<P, Q, B>,
 ): Endpoint {
-  return endpoint as unknown as Endpoint;
+  return endpoint;
 }
 
 export function ok(body: Json): Reply {

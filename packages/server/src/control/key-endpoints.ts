@@ -1,5 +1,4 @@
 /** Keys: create, list, show, update, revoke, rotate. */
-import type { Permission } from '@keyfold/protocol';
 import type { KeyIssuer } from '../keys/issue-key.ts';
 import { GRACE_S_DEFAULT, GRACE_S_MAX } from '../keys/issue-key.ts';
 import { EVERY_PERMISSION, type Key, type KeyLimits, type Principal } from '../keys/key.ts';
@@ -8,6 +7,7 @@ import type { BudgetStore } from '../ledger/budget-store.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Denial } from '../kernel/denial.ts';
 import type { NewId } from '../kernel/new-id.ts';
+import type { Database } from '../storage/database.ts';
 import { checkPermission } from '../access/authorize.ts';
 import { type BudgetInput, planBudgets } from './budget-plan.ts';
 import { type Change, type Endpoint, defineEndpoint, ok } from './endpoint.ts';
@@ -24,6 +24,7 @@ import type { ProjectStore } from './project-store.ts';
 import { idParams, listOf, listQuery, z } from './schemas.ts';
 
 export interface KeyRooms {
+  readonly database: Database;
   readonly keys: KeyStore;
   readonly issuer: KeyIssuer;
   readonly budgets: BudgetStore;
@@ -292,7 +293,7 @@ function checkGrant(principal: Principal, granted: Pick<Key, 'kind' | 'permissio
         param: 'permissions',
       });
     }
-    if (isAdmin && checkPermission(principal.key, permission as Permission) !== undefined) {
+    if (isAdmin && checkPermission(principal.key, permission) !== undefined) {
       return new Denial('permission_denied', {
         message: `You may not grant '${permission}', which you do not have.`,
         param: 'permissions',

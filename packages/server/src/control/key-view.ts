@@ -1,7 +1,8 @@
 /** What the API shows of a key: everything but its secret. */
 import { formatUsd } from '@keyfold/protocol';
 import type { Key, KeyVersion } from '../keys/key.ts';
-import type { BudgetState } from '../ledger/budget.ts';
+import { type BudgetState, SCOPES } from '../ledger/budget.ts';
+import { PERIODS } from '../ledger/period.ts';
 import type { Json } from './endpoint.ts';
 import { renderTime } from './list-page.ts';
 import { budgetView, z } from './schemas.ts';
@@ -54,7 +55,7 @@ export function renderKey(
     models: key.models ?? null,
     networks: key.networks ?? null,
     limits: renderLimits(key),
-    budgets: of.budgets.map((state) => renderBudget(state)),
+    budgets: renderBudgets(of.budgets),
     expires_at: renderTime(key.expiresAtMs),
     revoked_at: renderTime(key.revokedAtMs),
     auto_rotate: key.autoRotate,
@@ -77,6 +78,13 @@ export function renderLimits(key: Key): Json {
     tokens_per_minute: key.limits.tokensPerMinute ?? null,
     concurrent_requests: key.limits.concurrentRequests ?? null,
   };
+}
+
+/** From the key outwards, and from the shortest period: always in the same order. */
+export function renderBudgets(states: readonly BudgetState[]): Json {
+  const place = ({ budget }: BudgetState) =>
+    SCOPES.indexOf(budget.scope) * PERIODS.length + PERIODS.indexOf(budget.period);
+  return states.toSorted((a, b) => place(a) - place(b)).map((state) => renderBudget(state));
 }
 
 export function renderBudget({ budget, posted, held, remaining, resetsAtMs }: BudgetState): Json {

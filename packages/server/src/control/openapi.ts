@@ -49,7 +49,7 @@ export function describeEndpoint(app: App, endpoint: Endpoint): void {
   };
   app.openAPIRegistry.registerPath({
     method: endpoint.method,
-    path: endpoint.path,
+    path: endpoint.path.replace('{+', '{'),
     tags: [endpoint.tag],
     summary: endpoint.summary,
     ...(endpoint.permission === undefined

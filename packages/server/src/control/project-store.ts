@@ -71,6 +71,18 @@ export class ProjectStore {
     );
   }
 
+  /** Raises the organization's revision: a reservation decided under an older one is refused and decided anew. */
+  reviseStep(id: Id<'organization'>): SqlStep {
+    return this.#database.step(
+      (db) =>
+        db
+          .updateTable('organizations')
+          .set((eb) => ({ revision: eb('revision', '+', 1n) }))
+          .where('id', '=', id),
+      'changes-row',
+    );
+  }
+
   /** Refused when the organization has a project of that name. */
   insertStep(project: Project): SqlStep {
     return this.#database.step(
@@ -82,7 +94,6 @@ export class ProjectStore {
             organization_id: project.organizationId,
             name: project.name,
             created_at: project.createdAtMs,
-            revision: 1,
           })
           .onConflict((conflict) => conflict.columns(['organization_id', 'name']).doNothing()),
       'changes-row',

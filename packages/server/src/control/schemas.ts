@@ -1,6 +1,7 @@
 /** Schemas that several endpoints share: money, times, names, lists. Unknown fields are refused everywhere. */
 import { parseUsd } from '@keyfold/protocol';
 import { z } from '@hono/zod-openapi';
+import { Denial } from '../kernel/denial.ts';
 import { PERIODS } from '../ledger/period.ts';
 import { SCOPES } from '../ledger/budget.ts';
 
@@ -54,6 +55,15 @@ export const budgetView = z.object({
   remaining_usd: z.string(),
   resets_at: z.string().nullable(),
 });
+
+/** A time range takes in its beginning and not its end. */
+export function checkRange(range: {
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
+}): Denial | undefined {
+  if (range.from === undefined || range.to === undefined || range.from < range.to) return undefined;
+  return new Denial('invalid_request', { message: "'from' must be before 'to'.", param: 'from' });
+}
 
 export function listOf(item: z.ZodType): z.ZodType {
   return z.object({

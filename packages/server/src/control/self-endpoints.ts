@@ -4,7 +4,7 @@ import { checkModel } from '../access/authorize.ts';
 import type { CredentialStore } from '../credentials/credential-store.ts';
 import { Denial } from '../kernel/denial.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { Key } from '../keys/key.ts';
+import type { Key, Principal } from '../keys/key.ts';
 import type { BudgetState } from '../ledger/budget.ts';
 import type { BudgetStore } from '../ledger/budget-store.ts';
 import type { LedgerReports } from '../ledger/reports.ts';
@@ -12,7 +12,7 @@ import type { LimitState, Limiter } from '../limits/limiter.ts';
 import type { PriceStore } from '../pricing/price-store.ts';
 import { type OfferedModel, listOfferedModels } from '../routing/offered-models.ts';
 import { type Endpoint, type Json, defineEndpoint, ok } from './endpoint.ts';
-import { renderBudget, renderLimits } from './key-view.ts';
+import { renderBudgets, renderLimits } from './key-view.ts';
 import { renderTime } from './list-page.ts';
 import { budgetView, listOf, z } from './schemas.ts';
 
@@ -56,17 +56,16 @@ export function selfEndpoints(rooms: SelfRooms): Endpoint[] {
       refusal: 'validation',
       response: { status: 200, schema: validation },
       handle: async ({ principal }) => {
-        const { key, version } = principal;
+        const { key } = principal;
         const states = await callBudgets(rooms, key);
-        const ends = [key.expiresAtMs, version.expiresAtMs].filter((end) => end !== undefined);
         return ok({
           valid: true,
           remaining_quota: remainingQuota(rooms.limiter.peek(key.id, key.limits), states),
           key_id: key.id,
           permissions: key.permissions,
           limits: renderLimits(key),
-          budgets: states.map((state) => renderBudget(state)),
-          expires_at: ends.length === 0 ? null : renderTime(Math.min(...ends)),
+          budgets: renderBudgets(states),
+          expires_at: renderTime(endOf(principal)),
         });
       },
     }),
@@ -91,7 +90,7 @@ export function selfEndpoints(rooms: SelfRooms): Endpoint[] {
           tokens_this_minute: rate(tokens),
           cost_today_usd: formatUsd(spent.today),
           cost_this_month_usd: formatUsd(spent.thisMonth),
-          budgets: (await callBudgets(rooms, key)).map((state) => renderBudget(state)),
+          budgets: renderBudgets(await callBudgets(rooms, key)),
         });
       },
     }),
@@ -110,36 +109,31 @@ export function selfEndpoints(rooms: SelfRooms): Endpoint[] {
     }),
     defineEndpoint({
       method: 'get',
-      path: '/v1/models/{id}',
+      path: '/v1/models/{+id}',
       permission: undefined,
       tag: TAG,
-      summary: 'One of the models that this key may use.',
+      summary: 'One of the models that this key may use, by its name or by `provider/model`.',
       refusal: 'openai',
-      params: z.strictObject({ id: z.string().min(1).max(300) }),
+      params: z.strictObject({ id: z.string().min(1).max(401) }),
       response: { status: 200, schema: modelView },
       handle: ({ principal, params }) => findModel(rooms, principal.key, params.id),
-    }),
-    defineEndpoint({
-      method: 'get',
-      path: '/v1/models/{provider}/{id}',
-      permission: undefined,
-      tag: TAG,
-      summary: 'One of the models that this key may use, by its full name.',
-      refusal: 'openai',
-      params: z.strictObject({ provider: z.string().min(1).max(100), id: z.string().min(1).max(300) }),
-      response: { status: 200, schema: modelView },
-      handle: ({ principal, params }) => findModel(rooms, principal.key, `${params.provider}/${params.id}`),
     }),
   ];
 }
 
-async function callBudgets(rooms: SelfRooms, key: Key): Promise<BudgetState[]> {
+export async function callBudgets(rooms: SelfRooms, key: Key): Promise<BudgetState[]> {
   const budgets = await rooms.budgets.load([key.organizationId, key.projectId, key.id]);
   return rooms.budgets.statesOf(budgets);
 }
 
+/** When this version or its key ends, whichever is first. */
+export function endOf({ key, version }: Principal): number | undefined {
+  const ends = [key.expiresAtMs, version.expiresAtMs].filter((end) => end !== undefined);
+  return ends.length === 0 ? undefined : Math.min(...ends);
+}
+
 /** Calls that could start now: what the request rate leaves, and none when a budget has nothing left. */
-function remainingQuota(limits: LimitState, budgets: readonly BudgetState[]): number {
+export function remainingQuota(limits: LimitState, budgets: readonly BudgetState[]): number {
   if (budgets.some((state) => state.remaining <= nanos(0n))) return 0;
   if (limits.tokens !== undefined && limits.tokens.remaining === 0) return 0;
   return limits.requests?.remaining ?? QUOTA_UNLIMITED;

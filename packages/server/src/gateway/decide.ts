@@ -37,7 +37,7 @@ export async function decideCall(
   call: ParsedCall,
   by: { readonly principal: Principal; readonly requestId: string },
 ): Promise<Decision | Denial | typeof STALE> {
-  const { key, version, revisions } = by.principal;
+  const { key, version, organizationRevision } = by.principal;
   const target = await selectTargetFor(rooms, by.principal, call.model);
   if (target instanceof Denial) return target;
   const names = [call.model, `${target.provider}/${target.model}`, target.model];
@@ -75,7 +75,7 @@ export async function decideCall(
       },
       budgets,
       amount: estimate.cost,
-      revisions,
+      organizationRevision,
     });
   } catch (fault) {
     admission.cancel();

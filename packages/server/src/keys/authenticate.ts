@@ -7,7 +7,7 @@ import type { Principal } from './key.ts';
 import type { KeyHasher } from './key-hash.ts';
 import type { KeyStore } from './key-store.ts';
 
-/** How long a change made by another process may go unseen here. Reservations check revisions and never lag. */
+/** How long a change made by another process may go unseen here. Reservations check the revision and never lag. */
 const CACHE = { entriesMax: 10_000, ttlMs: 1_000 };
 
 export class Authenticator {

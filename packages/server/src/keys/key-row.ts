@@ -70,7 +70,7 @@ export function versionFromRow(row: VersionRow): KeyVersion {
   };
 }
 
-/** Everything that decides what the key may do. The revision is left out: changing a budget raises it without the key. */
+/** Everything that decides what the key may do. */
 function macFields(row: Omit<Insertable<Schema['keys']>, 'mac' | 'revision'>): readonly MacField[] {
   return [
     row.id,

@@ -42,7 +42,6 @@ export class KeyStore {
       db
         .selectFrom('key_versions as v')
         .innerJoin('keys as k', 'k.id', 'v.key_id')
-        .innerJoin('projects as p', 'p.id', 'k.project_id')
         .innerJoin('organizations as o', 'o.id', 'k.organization_id')
         .selectAll('k')
         .select([
@@ -51,7 +50,6 @@ export class KeyStore {
           'v.display',
           'v.created_at as version_created_at',
           'v.expires_at as version_expires_at',
-          'p.revision as project_revision',
           'o.revision as organization_revision',
         ])
         .where('v.hash', '=', hash),
@@ -70,12 +68,7 @@ export class KeyStore {
       hash,
       pepper_version: 1n,
     });
-    const revisions = {
-      key: key.revision,
-      project: Number(row.project_revision),
-      organization: Number(row.organization_revision),
-    };
-    return { key, version, revisions };
+    return { key, version, organizationRevision: Number(row.organization_revision) };
   }
 
   /** A key of the organization by its id, or by the id of any of its versions. */

@@ -42,16 +42,10 @@ export interface KeyVersion {
   readonly expiresAtMs: number | undefined;
 }
 
-/** Revisions under which a decision was made; a reservation holds only while they still stand. */
-export interface Revisions {
-  readonly key: number;
-  readonly project: number;
-  readonly organization: number;
-}
-
 /** Who acts: the result of authentication. */
 export interface Principal {
   readonly key: Key;
   readonly version: KeyVersion;
-  readonly revisions: Revisions;
+  /** The state of the organization that this was read in; a reservation holds only while it still stands. */
+  readonly organizationRevision: number;
 }

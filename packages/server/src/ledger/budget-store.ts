@@ -113,19 +113,6 @@ export class BudgetStore {
     return this.#database.step((db) => db.deleteFrom('budgets').where('id', '=', id), 'changes-row');
   }
 
-  /** Raises the scope's revision, so that no reservation made under its old budgets still commits. */
-  reviseStep(scope: Scope, scopeId: string): SqlStep {
-    const tables = { key: 'keys', project: 'projects', organization: 'organizations' } as const;
-    return this.#database.step(
-      (db) =>
-        db
-          .updateTable(tables[scope])
-          .set((eb) => ({ revision: eb('revision', '+', 1n) }))
-          .where('id', '=', scopeId),
-      'changes-row',
-    );
-  }
-
   #fromRow(row: Selectable<Schema['budgets']>): Budget {
     const budget: Budget = {
       id: row.id as Id<'budget'>,

@@ -1,75 +1,26 @@
 /** The ledger's statements, compiled once: they are the hot path of every call. */
-import type { Nanos } from '@keyfold/protocol';
 import { sql } from 'kysely';
 import type { Database } from '../storage/database.ts';
 import type { SqlStep } from '../storage/statement.ts';
-import type { CallFacts, Hold, Reservation, Resolution, StoredCall } from './reservation.ts';
-
-type RevisionCheck = Pick<CallFacts, 'keyId' | 'projectId' | 'organizationId'> & {
-  readonly key: number;
-  readonly project: number;
-  readonly organization: number;
-};
+import type { Reservation, Resolution } from './reservation.ts';
+import { renderStoredCall } from './stored-call.ts';
 
 export interface LedgerStatements {
-  checkRevisions(of: RevisionCheck): SqlStep;
-  insertBalance(hold: Hold): SqlStep;
-  hold(of: Hold & { readonly amount: Nanos; readonly cap: Nanos }): SqlStep;
-  post(of: Hold & { readonly held: Nanos; readonly cost: Nanos }): SqlStep;
+  checkRevision(of: { readonly id: string; readonly revision: number }): SqlStep;
   insertReservation(reservation: Reservation, database: Database): SqlStep;
   removeReservation(id: string): SqlStep;
   insertCall(reservation: Reservation, resolution: Resolution & { readonly resolvedAtMs: number }): SqlStep;
 }
 
 export function prepareLedgerStatements({ prepare }: Database): LedgerStatements {
-  type Ids = {
-    key: string;
-    keyRevision: number;
-    project: string;
-    projectRevision: number;
-    organization: string;
-    organizationRevision: number;
-  };
-  const checkRevisions = prepare<Ids>(
+  const checkRevision = prepare<{ id: string; revision: number }>(
     (db, param) =>
       db
-        .selectFrom('keys')
-        .innerJoin('projects', (join) => join.on('projects.id', '=', param('project')))
-        .innerJoin('organizations', (join) => join.on('organizations.id', '=', param('organization')))
+        .selectFrom('organizations')
         .select(sql<number>`1`.as('still'))
-        .where('keys.id', '=', param('key'))
-        .where(sql<boolean>`keys.revision = ${param('keyRevision')}`)
-        .where(sql<boolean>`projects.revision = ${param('projectRevision')}`)
-        .where(sql<boolean>`organizations.revision = ${param('organizationRevision')}`),
+        .where('id', '=', param('id'))
+        .where(sql<boolean>`revision = ${param('revision')}`),
     'finds-row',
-  );
-  const insertBalance = prepare<{ budget: string; start: number }>((db, param) =>
-    db
-      .insertInto('balances')
-      .values({ budget_id: param('budget'), period_start: param('start'), posted_nanos: 0, held_nanos: 0 })
-      .onConflict((conflict) => conflict.doNothing()),
-  );
-  const hold = prepare<{ budget: string; start: number; amount: bigint; cap: bigint }>(
-    (db, param) =>
-      db
-        .updateTable('balances')
-        .set((eb) => ({ held_nanos: eb('held_nanos', '+', param('amount')) }))
-        .where('budget_id', '=', param('budget'))
-        .where(sql<boolean>`period_start = ${param('start')}`)
-        .where(sql<boolean>`posted_nanos + held_nanos <= ${param('cap')} - ${param('amount')}`),
-    'changes-row',
-  );
-  const post = prepare<{ budget: string; start: number; held: bigint; cost: bigint }>(
-    (db, param) =>
-      db
-        .updateTable('balances')
-        .set((eb) => ({
-          held_nanos: eb('held_nanos', '-', param('held')),
-          posted_nanos: eb('posted_nanos', '+', param('cost')),
-        }))
-        .where('budget_id', '=', param('budget'))
-        .where(sql<boolean>`period_start = ${param('start')}`),
-    'changes-row',
   );
   const insertReservation = prepare<{
     id: string;
@@ -122,18 +73,7 @@ export function prepareLedgerStatements({ prepare }: Database): LedgerStatements
     }),
   );
   return {
-    checkRevisions: (of) =>
-      checkRevisions({
-        key: of.keyId,
-        keyRevision: of.key,
-        project: of.projectId,
-        projectRevision: of.project,
-        organization: of.organizationId,
-        organizationRevision: of.organization,
-      }),
-    insertBalance: (of) => insertBalance({ budget: of.budgetId, start: of.periodStartMs }),
-    hold: (of) => hold({ budget: of.budgetId, start: of.periodStartMs, amount: of.amount, cap: of.cap }),
-    post: (of) => post({ budget: of.budgetId, start: of.periodStartMs, held: of.held, cost: of.cost }),
+    checkRevision,
     insertReservation: (reservation, database) =>
       insertReservation({
         id: reservation.id,
@@ -141,7 +81,7 @@ export function prepareLedgerStatements({ prepare }: Database): LedgerStatements
         boot: database.boot,
         at: reservation.reservedAtMs,
         held: reservation.held,
-        call: JSON.stringify({ call: reservation.call, holds: reservation.holds } satisfies StoredCall),
+        call: renderStoredCall(reservation),
       }),
     removeReservation: (id) => removeReservation({ id }),
     insertCall: (reservation, resolution) => insertCall(callValues(reservation, resolution)),

@@ -12,7 +12,7 @@ import type { Step } from '../storage/statement.ts';
 import type { Budget } from './budget.ts';
 import { type LedgerStatements, prepareLedgerStatements } from './ledger-statements.ts';
 import { periodEndMs, periodStartMs } from './period.ts';
-import type { Hold, Reservation, ReserveRequest, Resolution } from './reservation.ts';
+import type { Reservation, ReserveRequest, Resolution } from './reservation.ts';
 import { callEvent } from './call-event.ts';
 
 /** The key, its project or its organization changed since the call was authorized: decide again. */
@@ -24,8 +24,6 @@ export class Ledger {
   readonly #clock: Clock;
   readonly #newId: NewId;
   readonly #sql: LedgerStatements;
-  /** Balance rows known to exist, so that their insert is left out. Bounded by budgets × periods since the start. */
-  readonly #knownBalances = new Set<string>();
 
   constructor(parts: { database: Database; audit: AuditLog; clock: Clock; newId: NewId }) {
     this.#database = parts.database;
@@ -53,27 +51,21 @@ export class Ledger {
       })),
       reservedAtMs: nowMs,
     };
-    const steps: Step[] = [this.#sql.checkRevisions({ ...request.call, ...request.revisions })];
-    const budgetOfStep = new Map<number, Budget>();
-    for (const [index, budget] of budgets.entries()) {
-      const hold = reservation.holds[index] as Hold;
-      if (!this.#knownBalances.has(balanceName(hold))) steps.push(this.#sql.insertBalance(hold));
-      budgetOfStep.set(steps.length, budget);
-      steps.push(this.#sql.hold({ ...hold, amount: request.amount, cap: budget.cap }));
-    }
-    steps.push(
+    const steps: Step[] = [
+      this.#sql.checkRevision({ id: request.call.organizationId, revision: request.organizationRevision }),
+      ...reservation.holds.map((balance, index) => ({
+        balance,
+        posted: 0n,
+        held: request.amount,
+        cap: budgets[index]?.cap ?? ZERO_NANOS,
+      })),
       this.#sql.insertReservation(reservation, this.#database),
-      this.#audit.step(callEvent('call.opened', reservation, { heldUsd: formatUsd(request.amount) })),
-    );
-    const outcome = await this.#database.commit({
-      steps,
-      locks: reservation.holds.map((hold) => hold.budgetId),
-    });
-    if (outcome.committed) {
-      for (const hold of reservation.holds) this.#knownBalances.add(balanceName(hold));
-      return reservation;
-    }
-    const refused = budgetOfStep.get(outcome.refusedStep);
+      this.#audit.step(callEvent('call.opened', reservation, { held_usd: formatUsd(request.amount) })),
+    ];
+    const outcome = await this.#database.commit({ steps });
+    if (outcome.committed) return reservation;
+    // The first step is the revision; the balances follow in the order of the budgets.
+    const refused = budgets[outcome.refusedStep - 1];
     return refused === undefined ? STALE : exhausted(refused, nowMs);
   }
 
@@ -86,15 +78,14 @@ export class Ledger {
     const resolved = { ...resolution, flags };
     const resolvedAtMs = this.#clock.nowMs();
     const steps: Step[] = [this.#sql.removeReservation(reservation.id)];
-    for (const hold of reservation.holds) {
-      steps.push(this.#sql.post({ ...hold, held: reservation.held, cost: resolution.cost }));
+    for (const balance of reservation.holds) {
+      steps.push({ balance, posted: resolution.cost, held: -reservation.held });
     }
     steps.push(
       this.#sql.insertCall(reservation, { ...resolved, resolvedAtMs }),
       this.#audit.step(resolutionEvent(reservation, resolved)),
     );
-    const unit = { steps, locks: reservation.holds.map((hold) => hold.budgetId) };
-    const outcome = await this.#database.commit(unit, 'soon');
+    const outcome = await this.#database.commit({ steps }, 'soon');
     return outcome.committed;
   }
 }
@@ -132,8 +123,4 @@ function exhausted(budget: Budget, nowMs: number): Denial {
       ...(resetsAt === undefined ? {} : { resets_at: resetsAt }),
     },
   });
-}
-
-function balanceName(hold: Hold): string {
-  return `${hold.budgetId} ${hold.periodStartMs}`;
 }

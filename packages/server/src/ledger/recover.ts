@@ -2,7 +2,8 @@
 import { type Id, nanos } from '@keyfold/protocol';
 import type { Database } from '../storage/database.ts';
 import type { Ledger } from './ledger.ts';
-import type { Reservation, StoredCall } from './reservation.ts';
+import type { Reservation } from './reservation.ts';
+import { parseStoredCall } from './stored-call.ts';
 
 /** Reservations read at once. */
 const PAGE = 500;
@@ -45,7 +46,7 @@ async function expireNode(database: Database, at: { ledger: Ledger; node: number
     if (rows.length === 0) return expired;
     const resolved = await Promise.all(
       rows.map((row) => {
-        const { call, holds } = JSON.parse(row.call) as StoredCall;
+        const { call, holds } = parseStoredCall(row.call);
         const reservation: Reservation = {
           id: row.id as Id<'reservation'>,
           call,

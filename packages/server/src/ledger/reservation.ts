@@ -1,6 +1,5 @@
 /** What the ledger knows of a call: from its reservation, through exactly one resolution, to its row in `calls`. */
 import type { Id, Nanos } from '@keyfold/protocol';
-import type { Revisions } from '../keys/key.ts';
 import type { Usage } from '../pricing/model-price.ts';
 import type { Budget } from './budget.ts';
 
@@ -37,7 +36,7 @@ export interface ReserveRequest {
   readonly budgets: readonly Budget[];
   readonly amount: Nanos;
   /** What the decision to allow the call was based on. */
-  readonly revisions: Revisions;
+  readonly organizationRevision: number;
 }
 
 /** How a call ended, and so what of its reservation becomes spend. */
@@ -50,10 +49,4 @@ export interface Resolution {
   readonly error: string | undefined;
   /** What was odd about the usage: `overrun`, `usage_missing`, `usage_negative`, … */
   readonly flags: readonly string[];
-}
-
-/** Parses what `reservations.call` stores. */
-export interface StoredCall {
-  readonly call: CallFacts;
-  readonly holds: readonly Hold[];
 }

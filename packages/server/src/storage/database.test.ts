@@ -81,23 +81,39 @@ for (const kind of DATABASE_KINDS) {
     });
 
     test('of a thousand concurrent conditional updates exactly those that fit take effect', async () => {
-      const balance = { budget_id: 'bud_race', period_start: 0, posted_nanos: 0, held_nanos: 0 };
-      await database.commit({ steps: [database.step((db) => db.insertInto('balances').values(balance))] });
-      const hold = database.prepare<{ amount: bigint; cap: bigint }>(
-        (db, param) =>
-          db
-            .updateTable('balances')
-            .set((eb) => ({ held_nanos: eb('held_nanos', '+', param('amount')) }))
-            .where('budget_id', '=', 'bud_race')
-            .where((eb) => eb(eb('held_nanos', '+', param('amount')), '<=', param('cap'))),
-        'changes-row',
-      );
+      const balance = { budgetId: 'bud_race', periodStartMs: 0 };
       const outcomes = await Promise.all(
         Array.from({ length: 1_000 }, () =>
-          database.commit({ steps: [hold({ amount: 100n, cap: 5_000n })], locks: ['bud_race'] }),
+          database.commit({ steps: [{ balance, posted: 0n, held: 100n, cap: 5_000n }] }),
         ),
       );
       assert.equal(outcomes.filter((outcome) => outcome.committed).length, 50);
+    });
+
+    test('balances of a unit that is refused later on, or breaks, are as they were before it', async () => {
+      const balance = { budgetId: 'bud_undo', periodStartMs: 7 };
+      const add = { balance, posted: 1n, held: 10n };
+      const results = await Promise.allSettled([
+        database.commit({ steps: [add] }),
+        database.commit({ steps: [add, { ...add, cap: 5n }] }),
+        database.commit({ steps: [add, setFact({ name: 'guarded', value: 'duplicate name' })] }),
+        database.commit({
+          steps: [add, { append: '"x":1' + '}' }, changeFact({ name: 'guarded', from: 'no', to: '1' })],
+        }),
+        database.commit({ steps: [{ balance, posted: 0n, held: -100n }] }),
+        database.commit({ steps: [add] }),
+      ]);
+      assert.deepEqual(
+        results.map((result) => (result.status === 'fulfilled' ? result.value.committed : 'broken')),
+        [true, false, 'broken', false, 'broken', true],
+      );
+      const rows = await database.read((db) =>
+        db.selectFrom('balances').selectAll().where('budget_id', '=', 'bud_undo'),
+      );
+      assert.deepEqual(
+        rows.map((row) => ({ ...row })),
+        [{ budget_id: 'bud_undo', period_start: 7n, posted_nanos: 2n, held_nanos: 20n }],
+      );
     });
 
     test('records are chained in commit order, without a gap, whatever was undone between them', async () => {

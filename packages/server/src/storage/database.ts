@@ -10,8 +10,6 @@ import type { Build, Guard, Prepare, SqlStep, Step } from './statement.ts';
 export interface UnitOfWork {
   readonly steps: readonly Step[];
   readonly ifRefused?: readonly Step[];
-  /** Balance rows that the unit will change. PostgreSQL locks those of a commit in one order, so that nodes never deadlock. */
-  readonly locks?: readonly string[];
 }
 
 /** The unit took effect, or the guarded step of that index did not hold. */

@@ -8,8 +8,9 @@ type NullableInteger = ColumnType<bigint | null, bigint | number | null, bigint 
 export interface Schema {
   /** Facts about this installation: schema version, root key check. */
   facts: { name: string; value: string };
+  /** `revision` grows with every change in the organization: a reservation decided under an older one is refused. */
   organizations: { id: string; name: string; created_at: Integer; revision: Integer };
-  projects: { id: string; organization_id: string; name: string; created_at: Integer; revision: Integer };
+  projects: { id: string; organization_id: string; name: string; created_at: Integer };
   keys: {
     id: string;
     organization_id: string;
@@ -28,7 +29,7 @@ export interface Schema {
     rotation_interval_s: Integer;
     metadata: string | null;
     created_at: Integer;
-    /** Grows with every change of the key or of its budgets: a reservation made under an older one is refused. */
+    /** Grows with every change of the key: two changes that meet do not overwrite each other. */
     revision: Integer;
     mac: string;
   };

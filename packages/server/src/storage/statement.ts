@@ -19,7 +19,21 @@ export interface AppendStep {
   readonly append: string;
 }
 
-export type Step = SqlStep | AppendStep;
+/** One budget in one of its periods. */
+export interface BalanceName {
+  readonly budgetId: string;
+  readonly periodStartMs: number;
+}
+
+/** Adds to what is posted and held on a balance; with a cap, a guard that both together stay within it. */
+export interface BalanceStep {
+  readonly balance: BalanceName;
+  readonly posted: bigint;
+  readonly held: bigint;
+  readonly cap?: bigint;
+}
+
+export type Step = SqlStep | AppendStep | BalanceStep;
 
 export type Build = (db: Kysely<Schema>) => Compilable;
 type Values = Readonly<Record<string, SqlValue>>;

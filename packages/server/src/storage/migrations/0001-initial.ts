@@ -4,7 +4,7 @@ import type { Migration } from './migration.ts';
 
 export const initial: Migration = {
   name: '0001-initial',
-  statements: (db) => [
+  statements: (db, dialect) => [
     table(db, 'organizations')
       .addColumn('id', 'text', (column) => column.primaryKey())
       .addColumn('name', 'text', required)
@@ -15,7 +15,6 @@ export const initial: Migration = {
       .addColumn('organization_id', 'text', required)
       .addColumn('name', 'text', required)
       .addColumn('created_at', 'bigint', required)
-      .addColumn('revision', 'bigint', required)
       .addUniqueConstraint('projects_name', ['organization_id', 'name']),
     table(db, 'keys')
       .addColumn('id', 'text', (column) => column.primaryKey())
@@ -63,17 +62,19 @@ export const initial: Migration = {
       .addColumn('period_start', 'bigint', required)
       .addColumn('posted_nanos', 'bigint', (column) => column.notNull().check(sql`posted_nanos >= 0`))
       .addColumn('held_nanos', 'bigint', (column) => column.notNull().check(sql`held_nanos >= 0`))
-      .addPrimaryKeyConstraint('balances_key', ['budget_id', 'period_start']),
+      .addPrimaryKeyConstraint('balances_key', ['budget_id', 'period_start'])
+      .$call(clustered(dialect)),
     table(db, 'reservations')
       .addColumn('id', 'text', (column) => column.primaryKey())
       .addColumn('node', 'bigint', required)
       .addColumn('boot', 'text', required)
       .addColumn('reserved_at', 'bigint', required)
       .addColumn('held_nanos', 'bigint', required)
-      .addColumn('call', 'text', required),
-    callsTable(db),
-    index(db, 'calls_by_organization', { table: 'calls', columns: ['organization_id', 'reserved_at'] }),
-    index(db, 'calls_by_key', { table: 'calls', columns: ['key_id', 'reserved_at'] }),
+      .addColumn('call', 'text', required)
+      .$call(clustered(dialect)),
+    callsTable(db).$call(clustered(dialect)),
+    // Ids sort by time, so the primary key itself is the index by time.
+    index(db, 'calls_by_key', { table: 'calls', columns: ['key_id', 'id'] }),
     table(db, 'credentials')
       .addColumn('id', 'text', (column) => column.primaryKey())
       .addColumn('organization_id', 'text', required)
@@ -108,7 +109,8 @@ export const initial: Migration = {
       .addColumn('at', 'bigint', required)
       .addColumn('record', 'text', required)
       .addColumn('head', 'text', required)
-      .addPrimaryKeyConstraint('audit_records_key', ['node', 'sequence']),
+      .addPrimaryKeyConstraint('audit_records_key', ['node', 'sequence'])
+      .$call(clustered(dialect)),
   ],
 };
 
@@ -144,6 +146,12 @@ function callsTable(db: Kysely<unknown>): CreateTableBuilder<string> {
     calls = calls.addColumn(name, 'bigint', required);
   }
   return calls;
+}
+
+/** SQLite: the rows lie in their primary key, instead of beside an index of it. Halves the writes of the call path. */
+function clustered(dialect: 'sqlite' | 'postgres') {
+  return (builder: CreateTableBuilder<string>) =>
+    dialect === 'sqlite' ? builder.modifyEnd(sql`without rowid`) : builder;
 }
 
 function table(db: Kysely<unknown>, name: string): CreateTableBuilder<string> {

@@ -133,10 +133,7 @@ const PROBE: SqlStep = { sql: "update facts set value = value where name = 'sche
 async function migrate(client: pg.Client): Promise<void> {
   await client.query(FACTS_TABLE);
   const { rows } = await client.query<{ value: string }>(SCHEMA_VERSION_QUERY);
-  const pending = pendingMigrations(
-    createQueryBuilder('postgres') as unknown as Kysely<unknown>,
-    Number(rows[0]?.value ?? 0),
-  );
+  const pending = pendingMigrations('postgres', Number(rows[0]?.value ?? 0));
   if (pending.length === 0) return;
   await client.query('begin');
   try {

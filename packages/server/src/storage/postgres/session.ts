@@ -3,7 +3,8 @@ import pg from 'pg';
 import type { UnitOfWork } from '../database.ts';
 import { type ChainState, EMPTY_CHAIN, chainRecord } from '../audit-chain.ts';
 import type { UnitResult } from '../group-commit.ts';
-import type { SqlStep, Step } from '../statement.ts';
+import { BalanceBatch, type BalanceRow } from '../balance-batch.ts';
+import type { BalanceName, SqlStep, Step } from '../statement.ts';
 import { readIntegersAsBigint } from './read-integers.ts';
 
 /** Namespaces of the advisory locks that Keyfold takes, so that it never meets another program's. */
@@ -17,10 +18,32 @@ const KEEPALIVE =
 
 const ALL_HELD = -1;
 
+const MAKE_BALANCES = `insert into balances (budget_id, period_start, posted_nanos, held_nanos)
+  select b, p, 0, 0 from unnest($1::text[], $2::bigint[]) as t(b, p) on conflict do nothing`;
+const LOCK_BALANCES = `select * from balances where (budget_id, period_start) in (select * from unnest($1::text[], $2::bigint[]))
+  order by budget_id, period_start for update`;
+const WRITE_BALANCES = `update balances set posted_nanos = t.posted, held_nanos = t.held
+  from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[]) as t(b, p, posted, held)
+  where budget_id = t.b and period_start = t.p`;
+
+interface LockedBalance {
+  readonly budget_id: string;
+  readonly period_start: bigint;
+  readonly posted_nanos: bigint;
+  readonly held_nanos: bigint;
+}
+
+function nameOf({ budgetId, periodStartMs }: BalanceName): string {
+  return `${budgetId} ${periodStartMs}`;
+}
+
 export class PostgresSession {
   readonly #client: pg.Client;
   readonly node: number;
   #chain: ChainState;
+  #balances = new BalanceBatch(() => {
+    throw new Error('no transaction is running');
+  });
 
   private constructor(client: pg.Client, claimed: { node: number; chain: ChainState }) {
     this.#client = client;
@@ -63,9 +86,10 @@ export class PostgresSession {
     const chainBefore = this.#chain;
     try {
       await this.#client.query('begin');
-      await this.#lockBalances(units);
+      this.#balances = await this.#lockBalances(units);
       const results: UnitResult[] = [];
       for (const unit of units) results.push(await this.#runUnit(unit, nowMs));
+      await this.#writeBalances(this.#balances);
       await this.#client.query('commit');
       return results;
     } catch (error) {
@@ -91,19 +115,63 @@ export class PostgresSession {
     await this.#client.end();
   }
 
-  /** Locks in id order what the batch will change, whatever the order of its units: so two nodes cannot deadlock. */
-  async #lockBalances(units: readonly UnitOfWork[]): Promise<void> {
-    const ids = new Set<string>();
-    for (const unit of units) for (const id of unit.locks ?? []) ids.add(id);
-    if (ids.size === 0) return;
-    await this.#client.query(
-      'select 1 from balances where budget_id = any($1) order by budget_id, period_start for update',
-      [[...ids]],
-    );
+  /**
+   * Makes and locks, in one order, every balance that the batch will change, whatever the order of its units: two nodes
+   * so never deadlock, and what is read stays true until the commit.
+   */
+  async #lockBalances(units: readonly UnitOfWork[]): Promise<BalanceBatch> {
+    const names = new Map<string, BalanceName>();
+    for (const { steps, ifRefused = [] } of units) {
+      for (const step of [...steps, ...ifRefused]) {
+        if ('balance' in step) names.set(nameOf(step.balance), step.balance);
+      }
+    }
+    const rows = new Map<string, BalanceRow>();
+    if (names.size > 0) {
+      const sorted = [...names.keys()].sort().map((name) => names.get(name) as BalanceName);
+      const columns = [sorted.map((each) => each.budgetId), sorted.map((each) => each.periodStartMs)];
+      this.#client
+        .query({ name: 'keyfold_make_balances', text: MAKE_BALANCES, values: columns })
+        .catch(() => undefined);
+      const locked = await this.#client.query<LockedBalance>({
+        name: 'keyfold_lock_balances',
+        text: LOCK_BALANCES,
+        values: columns,
+      });
+      for (const {
+        budget_id: budgetId,
+        period_start: start,
+        posted_nanos: posted,
+        held_nanos: held,
+      } of locked.rows) {
+        const row = { budgetId, periodStartMs: Number(start), posted, held };
+        rows.set(nameOf(row), row);
+      }
+    }
+    return new BalanceBatch((budgetId, periodStartMs) => {
+      const row = rows.get(nameOf({ budgetId, periodStartMs }));
+      if (row === undefined) throw new Error(`balance of ${budgetId} was not locked`);
+      return row;
+    });
+  }
+
+  async #writeBalances(balances: BalanceBatch): Promise<void> {
+    const rows = [...balances.changed()];
+    if (rows.length === 0) return;
+    await this.#client.query({
+      name: 'keyfold_write_balances',
+      text: WRITE_BALANCES,
+      values: [
+        rows.map((row) => row.budgetId),
+        rows.map((row) => row.periodStartMs),
+        rows.map((row) => row.posted),
+        rows.map((row) => row.held),
+      ],
+    });
   }
 
   async #runUnit(unit: UnitOfWork, nowMs: number): Promise<UnitResult> {
-    const chainBefore = this.#chain;
+    const before = { chain: this.#chain, balances: this.#balances.mark() };
     this.#sendAhead('savepoint unit');
     try {
       const refusedStep = await this.#runSteps(unit.steps, nowMs);
@@ -111,12 +179,12 @@ export class PostgresSession {
         this.#sendAhead('release savepoint unit');
         return { committed: true };
       }
-      await this.#undo(chainBefore);
+      await this.#undo(before);
       if (unit.ifRefused !== undefined) await this.#runSteps(unit.ifRefused, nowMs);
       this.#sendAhead('release savepoint unit');
       return { committed: false, refusedStep };
     } catch (error) {
-      await this.#undo(chainBefore);
+      await this.#undo(before);
       return { error: error instanceof Error ? error.message : String(error) };
     }
   }
@@ -126,23 +194,28 @@ export class PostgresSession {
     this.#client.query(sql).catch(() => undefined);
   }
 
-  async #undo(chainBefore: ChainState): Promise<void> {
+  async #undo(before: { readonly chain: ChainState; readonly balances: number }): Promise<void> {
     await this.#client.query('rollback to savepoint unit');
-    this.#chain = chainBefore;
+    this.#chain = before.chain;
+    this.#balances.undoTo(before.balances);
   }
 
   /** Sends every step at once and then looks at the guards: one round trip a unit, since an unheld guard undoes all anyway. */
   async #runSteps(steps: readonly Step[], nowMs: number): Promise<number> {
-    const answers = await Promise.allSettled(
-      steps.map((step) => ('append' in step ? this.#append(step.append, nowMs) : this.#send(step))),
-    );
+    const answers = await Promise.allSettled(steps.map((step) => this.#runStep(step, nowMs)));
     for (const [index, answer] of answers.entries()) {
       const step = steps[index];
-      const guarded = step !== undefined && 'sql' in step && step.guard !== undefined;
+      const guarded =
+        step !== undefined && (('sql' in step && step.guard !== undefined) || 'balance' in step);
       if (answer.status === 'rejected') throw answer.reason;
       if (guarded && answer.value === 0) return index;
     }
     return ALL_HELD;
+  }
+
+  async #runStep(step: Step, nowMs: number): Promise<number> {
+    if ('append' in step) return this.#append(step.append, nowMs);
+    return 'balance' in step ? Number(this.#balances.apply(step)) : this.#send(step);
   }
 
   async #send(step: SqlStep): Promise<number> {

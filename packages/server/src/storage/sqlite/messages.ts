@@ -1,6 +1,5 @@
 /** What the event loop and the SQLite worker say to each other. Statements cross once and are then called by number. */
 import type { SqlValue } from '../statement.ts';
-import type { UnitResult } from '../group-commit.ts';
 
 /** Start-up facts for a worker. */
 export interface WorkerSettings {
@@ -12,29 +11,50 @@ export interface WorkerSettings {
   readonly nowMs: number;
 }
 
-/** `[statement number, guarded 0|1, values]`, or the text of an audit record to append. */
-export type WireStep = readonly [statement: number, guarded: 0 | 1, values: readonly SqlValue[]] | string;
+/** An integer that a JSON number cannot hold exactly is written as its text in an array. */
+export type WireValue = string | number | null | readonly [integer: string];
 
-export interface WireUnit {
-  readonly steps: readonly WireStep[];
-  readonly ifRefused: readonly WireStep[] | undefined;
+/**
+ * A statement: `[statement number, guarded 0|1, ...values]`. A balance: `[-1, number in balances, posted, held, cap]`.
+ * A plain number: append the audit record of that number in `texts`.
+ */
+export type WireStep =
+  | readonly [statement: number, guarded: 0 | 1, ...values: WireValue[]]
+  | readonly [balance: typeof BALANCE, name: number, posted: WireValue, held: WireValue, cap: WireValue]
+  | number;
+
+export const BALANCE = -1;
+
+/** Steps, and what to do in their place when a guard does not hold. */
+export type WireUnit = readonly [steps: readonly WireStep[], ifRefused?: readonly WireStep[]];
+
+/** A batch crosses as one JSON text: copying a text is cheaper than cloning the many small objects in it. */
+export interface WireBatch {
+  /** Statements that the worker has not seen, numbered from `firstStatement`. */
+  readonly firstStatement: number;
+  readonly statements: readonly string[];
+  readonly nowMs: number;
+  readonly balances: readonly (readonly [budgetId: string, periodStartMs: number])[];
+  readonly units: readonly WireUnit[];
 }
+
+/** -1: committed; 0 and up: the guarded step that did not hold; a text: what broke. */
+export type WireResult = number | string;
 
 export type Request =
   | {
       readonly kind: 'commit';
       readonly id: number;
-      /** Statements that the worker has not seen, numbered from `firstStatement`. */
-      readonly firstStatement: number;
-      readonly statements: readonly string[];
-      readonly nowMs: number;
-      readonly units: readonly WireUnit[];
+      /** A `WireBatch`. */
+      readonly batch: string;
+      /** Audit records to append, beside the batch since they are JSON already and would be escaped in it. */
+      readonly texts: readonly string[];
     }
   | { readonly kind: 'read'; readonly id: number; readonly sql: string; readonly values: readonly SqlValue[] }
   | { readonly kind: 'close'; readonly id: number };
 
 export type Response =
-  | { readonly id: number; readonly results: readonly UnitResult[] }
+  | { readonly id: number; readonly results: string }
   | { readonly id: number; readonly rows: readonly unknown[] }
   | { readonly id: number; readonly error: string }
   | { readonly id: number; readonly closed: true };

@@ -2,9 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { Kysely } from 'kysely';
 import { FACTS_TABLE, SCHEMA_VERSION_QUERY, pendingMigrations } from '../migrations/migration.ts';
-import { createQueryBuilder } from '../query-builder.ts';
 import type { WorkerSettings } from './messages.ts';
 
 export interface Connection {
@@ -68,8 +66,7 @@ function migrate(db: DatabaseSync): void {
   try {
     db.exec(FACTS_TABLE);
     const applied = Number(db.prepare(SCHEMA_VERSION_QUERY).get()?.['value'] ?? 0);
-    for (const sql of pendingMigrations(createQueryBuilder('sqlite') as unknown as Kysely<unknown>, applied))
-      db.exec(sql);
+    for (const sql of pendingMigrations('sqlite', applied)) db.exec(sql);
     db.exec('commit');
   } catch (error) {
     db.exec('rollback');

@@ -11,11 +11,11 @@ import {
   type Prepare,
   type SqlStep,
   type SqlValue,
-  type Step,
   compileStep,
   createPrepare,
 } from '../statement.ts';
-import type { WireStep, WireUnit } from './messages.ts';
+import { BatchEncoder } from './batch-encoder.ts';
+import type { WireBatch, WireResult } from './messages.ts';
 import { WorkerPort } from './worker-port.ts';
 
 export interface SqliteOptions {
@@ -107,30 +107,25 @@ export class SqliteDatabase implements Database {
   }
 
   async #runBatch(units: readonly UnitOfWork[]): Promise<readonly UnitResult[]> {
-    const wire = units.map((unit) => this.#toWire(unit));
+    const encoder = new BatchEncoder((sql) => this.#numberOf(sql));
+    const wire = units.map((unit) => encoder.encodeUnit(unit));
     const statements = this.#unsentStatements;
     const firstStatement = this.#statementNumbers.size - statements.length;
     this.#unsentStatements = [];
-    const response = await this.#writer.call({
-      kind: 'commit',
+    const batch: WireBatch = {
       firstStatement,
       statements,
       nowMs: this.#nowMs(),
+      balances: encoder.balances,
       units: wire,
-    });
-    return 'results' in response ? response.results : [];
-  }
-
-  #toWire(unit: UnitOfWork): WireUnit {
-    return {
-      steps: unit.steps.map((step) => this.#toWireStep(step)),
-      ifRefused: unit.ifRefused?.map((step) => this.#toWireStep(step)),
     };
-  }
-
-  #toWireStep(step: Step): WireStep {
-    if ('append' in step) return step.append;
-    return [this.#numberOf(step.sql), step.guard === undefined ? 0 : 1, step.values];
+    const response = await this.#writer.call({
+      kind: 'commit',
+      batch: JSON.stringify(batch),
+      texts: encoder.texts,
+    });
+    const results = 'results' in response ? (JSON.parse(response.results) as WireResult[]) : [];
+    return results.map((result) => toUnitResult(result));
   }
 
   #numberOf(sql: string): number {
@@ -142,6 +137,13 @@ export class SqliteDatabase implements Database {
     this.#unsentStatements.push(sql);
     return number;
   }
+}
+
+const COMMITTED: UnitResult = { committed: true };
+
+function toUnitResult(result: WireResult): UnitResult {
+  if (typeof result === 'string') return { error: result };
+  return result === -1 ? COMMITTED : { committed: false, refusedStep: result };
 }
 
 /** A write that changes nothing but must reach the disk. */

@@ -1,7 +1,7 @@
 /** The SQLite worker thread: one connection, writing or reading, so that no fsync and no report stalls the event loop. */
 import type { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Opened, Request, Response, WorkerSettings } from './messages.ts';
+import type { Opened, Request, Response, WireBatch, WorkerSettings } from './messages.ts';
 import { openConnection } from './open-connection.ts';
 import { SqliteWriter } from './writer.ts';
 
@@ -26,8 +26,10 @@ function answer(request: Request, db: DatabaseSync, writer: SqliteWriter | undef
     switch (request.kind) {
       case 'commit':
         if (writer === undefined) throw new Error('a reader does not write');
-        writer.learn(request.firstStatement, request.statements);
-        return { id: request.id, results: writer.run(request.units, request.nowMs) };
+        return {
+          id: request.id,
+          results: JSON.stringify(writer.run(JSON.parse(request.batch) as WireBatch, request.texts)),
+        };
       case 'read': {
         const statement = db.prepare(request.sql);
         statement.setReadBigInts(true);

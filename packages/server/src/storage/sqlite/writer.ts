@@ -1,13 +1,24 @@
 /** Executes batches of units of work on the one writing SQLite connection. Runs inside the worker. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type ChainState, EMPTY_CHAIN, chainRecord } from '../audit-chain.ts';
-import type { UnitResult } from '../group-commit.ts';
 import type { SqlValue } from '../statement.ts';
-import type { WireStep, WireUnit } from './messages.ts';
+import { type BalanceRow, BalanceBatch } from '../balance-batch.ts';
+import { decodeInteger } from './batch-encoder.ts';
+import {
+  BALANCE,
+  type WireBatch,
+  type WireResult,
+  type WireStep,
+  type WireUnit,
+  type WireValue,
+} from './messages.ts';
 
 const NODE = 1;
 /** What running steps yields when every guard held. */
 const ALL_HELD = -1;
+
+type WireStatement = readonly [statement: number, guarded: 0 | 1, ...values: WireValue[]];
+type WireBalance = readonly [number, name: number, posted: WireValue, held: WireValue, cap: WireValue];
 
 interface Prepared {
   readonly statement: StatementSync;
@@ -21,66 +32,124 @@ export class SqliteWriter {
   readonly #append: StatementSync;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
-  readonly #savepoint: StatementSync;
-  readonly #release: StatementSync;
+  readonly #getBalance: StatementSync;
+  readonly #setBalance: StatementSync;
   #chain: ChainState;
+  #balances = new BalanceBatch(() => {
+    throw new Error('no transaction is running');
+  });
+  #texts: readonly string[] = [];
+  #names: WireBatch['balances'] = [];
+  /** The unit that runs has changed a row or appended a record: only a savepoint can undo that. */
+  #hasWritten = false;
 
   constructor(db: DatabaseSync) {
     this.#db = db;
     this.#begin = db.prepare('begin immediate');
     this.#commit = db.prepare('commit');
-    this.#savepoint = db.prepare('savepoint unit');
-    this.#release = db.prepare('release unit');
     this.#append = db.prepare(
       'insert into audit_records (node, sequence, at, record, head) values (?, ?, ?, ?, ?)',
+    );
+    this.#getBalance = db.prepare(
+      'select posted_nanos as posted, held_nanos as held from balances where budget_id = ? and period_start = ?',
+    );
+    this.#getBalance.setReadBigInts(true);
+    this.#setBalance = db.prepare(
+      `insert into balances (budget_id, period_start, posted_nanos, held_nanos) values (?, ?, ?, ?)
+       on conflict do update set posted_nanos = excluded.posted_nanos, held_nanos = excluded.held_nanos`,
     );
     this.#chain = readChain(db);
   }
 
-  learn(firstStatement: number, statements: readonly string[]): void {
-    for (const [index, sql] of statements.entries()) this.#sql[firstStatement + index] = sql;
+  /**
+   * One commit of a batch and the audit texts that its steps name. Throws when the commit itself fails: then nothing of
+   * the batch is durable. The batch is first run without savepoints, which almost always suffices; should a unit have to
+   * be undone after it wrote, the whole batch is undone and run again with them.
+   */
+  run(batch: WireBatch, texts: readonly string[]): WireResult[] {
+    for (const [index, sql] of batch.statements.entries()) this.#sql[batch.firstStatement + index] = sql;
+    this.#texts = texts;
+    this.#names = batch.balances;
+    const work = () => this.#runPlainly(batch);
+    return this.#transact(work) ?? this.#transact(() => this.#runWithSavepoints(batch)) ?? [];
   }
 
-  /** One commit. Throws when the commit itself fails: then nothing of the batch is durable. */
-  run(units: readonly WireUnit[], nowMs: number): UnitResult[] {
+  /** Commits unless `work` answers `undefined` or throws; then all is undone. */
+  #transact(work: () => WireResult[] | undefined): WireResult[] | undefined {
     const chainBefore = this.#chain;
+    this.#balances = new BalanceBatch((budgetId, periodStartMs) =>
+      this.#loadBalance(budgetId, periodStartMs),
+    );
+    this.#begin.run();
     try {
-      this.#begin.run();
-      const results = units.map((unit) => this.#runUnit(unit, nowMs));
-      this.#commit.run();
-      return results;
+      const results = work();
+      if (results !== undefined) {
+        for (const row of this.#balances.changed()) {
+          this.#setBalance.run(row.budgetId, row.periodStartMs, row.posted, row.held);
+        }
+        this.#commit.run();
+        return results;
+      }
     } catch (error) {
       this.#chain = chainBefore;
       if (this.#db.isTransaction) this.#db.exec('rollback');
       throw error;
     }
+    this.#chain = chainBefore;
+    this.#db.exec('rollback');
+    return undefined;
   }
 
-  #runUnit(unit: WireUnit, nowMs: number): UnitResult {
-    const chainBefore = this.#chain;
-    this.#savepoint.run();
-    try {
-      const refusedStep = this.#runSteps(unit.steps, nowMs);
-      if (refusedStep === ALL_HELD) {
-        this.#release.run();
-        return { committed: true };
+  /** `undefined` when a unit must be undone after it has written, or broke. */
+  #runPlainly(batch: WireBatch): WireResult[] | undefined {
+    const results: WireResult[] = [];
+    for (const [steps, ifRefused] of batch.units) {
+      this.#hasWritten = false;
+      const mark = this.#balances.mark();
+      try {
+        const refusedStep = this.#runSteps(steps, batch.nowMs);
+        if (refusedStep !== ALL_HELD) {
+          if (this.#hasWritten) return undefined;
+          this.#balances.undoTo(mark);
+          if (ifRefused !== undefined) this.#runSteps(ifRefused, batch.nowMs);
+        }
+        results.push(refusedStep);
+      } catch (error) {
+        // A full disk ends the whole transaction by itself; then the batch fails, not the unit.
+        if (!this.#db.isTransaction) throw error;
+        return undefined;
       }
-      this.#undo(chainBefore);
-      if (unit.ifRefused !== undefined) this.#runSteps(unit.ifRefused, nowMs);
-      this.#release.run();
-      return { committed: false, refusedStep };
+    }
+    return results;
+  }
+
+  #runWithSavepoints(batch: WireBatch): WireResult[] {
+    return batch.units.map((unit) => this.#runUnit(unit, batch.nowMs));
+  }
+
+  #runUnit([steps, ifRefused]: WireUnit, nowMs: number): WireResult {
+    const before = { chain: this.#chain, balances: this.#balances.mark() };
+    this.#db.exec('savepoint unit');
+    try {
+      const refusedStep = this.#runSteps(steps, nowMs);
+      if (refusedStep !== ALL_HELD) {
+        this.#undo(before);
+        if (ifRefused !== undefined) this.#runSteps(ifRefused, nowMs);
+      }
+      this.#db.exec('release unit');
+      return refusedStep;
     } catch (error) {
-      // A full disk ends the whole transaction by itself; then the batch fails, not the unit.
       if (!this.#db.isTransaction) throw error;
-      this.#undo(chainBefore);
-      this.#release.run();
-      return { error: error instanceof Error ? error.message : String(error) };
+      this.#undo(before);
+      this.#db.exec('release unit');
+      return error instanceof Error ? error.message : String(error);
     }
   }
 
-  #undo(chainBefore: ChainState): void {
+  #undo(before: { readonly chain: ChainState; readonly balances: number }): void {
     this.#db.exec('rollback to unit');
-    this.#chain = chainBefore;
+    this.#chain = before.chain;
+    this.#balances.undoTo(before.balances);
   }
 
   /** Index of the guarded step that did not hold, or `ALL_HELD`. */
@@ -88,21 +157,40 @@ export class SqliteWriter {
     for (let index = 0; index < steps.length; index++) {
       const step = steps[index];
       if (step === undefined) continue;
-      if (typeof step === 'string') {
-        this.#appendRecord(step, nowMs);
-        continue;
-      }
-      const [number, guarded, values] = step;
-      if (!this.#runStatement(number, values) && guarded === 1) return index;
+      if (typeof step === 'number') this.#appendRecord(this.#texts[step] ?? '', nowMs);
+      else if (step[0] === BALANCE) {
+        if (!this.#changeBalance(step as WireBalance)) return index;
+      } else if (!this.#runStatement(step as WireStatement) && step[1] === 1) return index;
     }
     return ALL_HELD;
   }
 
+  #changeBalance([, name, posted, held, cap]: WireBalance): boolean {
+    const [budgetId, periodStartMs] = this.#names[name] ?? ['', 0];
+    const amounts = { posted: decodeInteger(posted), held: decodeInteger(held) };
+    const balance = { budgetId, periodStartMs };
+    return this.#balances.apply(
+      cap === null ? { balance, ...amounts } : { balance, ...amounts, cap: decodeInteger(cap) },
+    );
+  }
+
+  #loadBalance(budgetId: string, periodStartMs: number): BalanceRow {
+    const row = this.#getBalance.get(budgetId, periodStartMs) as { posted: bigint; held: bigint } | undefined;
+    return { budgetId, periodStartMs, posted: row?.posted ?? 0n, held: row?.held ?? 0n };
+  }
+
   /** True when the statement changed or found a row. */
-  #runStatement(number: number, values: readonly SqlValue[]): boolean {
+  #runStatement([number, , ...wire]: WireStatement): boolean {
     const { statement, returnsRows } = (this.#statements[number] ??= this.#prepare(number));
-    if (returnsRows) return statement.get(...values) !== undefined;
-    return statement.run(...values).changes > 0;
+    const values = wire as (SqlValue | WireValue)[];
+    for (let index = 0; index < values.length; index++) {
+      const value = values[index];
+      if (typeof value === 'object' && value !== null) values[index] = BigInt(value[0]);
+    }
+    if (returnsRows) return statement.get(...(values as SqlValue[])) !== undefined;
+    const isChanged = statement.run(...(values as SqlValue[])).changes > 0;
+    this.#hasWritten ||= isChanged;
+    return isChanged;
   }
 
   #prepare(number: number): Prepared {
@@ -114,6 +202,7 @@ export class SqliteWriter {
 
   #appendRecord(body: string, nowMs: number): void {
     const { record, state } = chainRecord(this.#chain, body);
+    this.#hasWritten = true;
     this.#append.run(NODE, state.sequence, nowMs, record, state.head.toString('base64url'));
     this.#chain = state;
   }

@@ -1,0 +1,80 @@
+/** `keyfold budgets`: caps on the money of a key, a project or the organization in a period. */
+import { type Command, Option } from 'commander';
+import type { Context } from '../context.ts';
+import { addExamples, addGroup } from '../help.ts';
+import { readUsd } from '../option-value.ts';
+import { showValue } from '../remote/json.ts';
+import { type ListView, type PageOptions, addPageOptions, showList } from '../remote/list.ts';
+import { type RemoteOptions, addRemoteOptions, openSession } from '../remote/session.ts';
+
+const SCOPES = ['key', 'project', 'organization'];
+const PERIODS = ['day', 'month', 'total'];
+
+const BUDGET_LIST: ListView = {
+  path: '/v1/budgets',
+  columns: [
+    { title: 'scope', path: 'scope' },
+    { title: 'of', path: 'scope_id' },
+    { title: 'period', path: 'period' },
+    { title: 'cap usd', path: 'cap_usd', align: 'right' },
+    { title: 'posted usd', path: 'posted_usd', align: 'right' },
+    { title: 'held usd', path: 'held_usd', align: 'right' },
+    { title: 'remaining usd', path: 'remaining_usd', align: 'right' },
+    { title: 'resets', path: 'resets_at' },
+  ],
+  empty:
+    'There are no budgets. Set one: keyfold budgets set --scope organization --period month --cap-usd 1000',
+};
+
+export function addBudgets(program: Command, context: Context): void {
+  const budgets = addGroup(program, 'budgets', 'Caps on money: list with what is left, set.');
+  addExamples(budgets, 'keyfold budgets list');
+  addList(budgets, context);
+  addSet(budgets, context);
+}
+
+interface ListOptions extends PageOptions {
+  readonly scope?: string;
+  readonly scopeId?: string;
+}
+
+function addList(budgets: Command, context: Context): void {
+  const list = addPageOptions(budgets.command('list'))
+    .description('List budgets: cap, posted, held by running calls, remaining.')
+    .addOption(new Option('--scope <scope>', 'only of this scope').choices(SCOPES))
+    .option('--scope-id <id>', 'only of this key, project or organization')
+    .action((options: ListOptions) =>
+      showList(openSession(context, options), BUDGET_LIST, {
+        options,
+        query: { scope: options.scope, scope_id: options.scopeId },
+      }),
+    );
+  addExamples(list, 'keyfold budgets list --scope project');
+}
+
+interface SetOptions extends RemoteOptions {
+  readonly scope: string;
+  readonly scopeId?: string;
+  readonly period: string;
+  readonly capUsd: string;
+}
+
+function addSet(budgets: Command, context: Context): void {
+  const set = addRemoteOptions(budgets.command('set'))
+    .description('Set a cap. It holds from the next call on, and counts what the period has seen already.')
+    .addOption(new Option('--scope <scope>', 'whose money').choices(SCOPES).makeOptionMandatory())
+    .option('--scope-id <id>', 'the key or project; the organization needs none')
+    .addOption(new Option('--period <period>', 'in what time').choices(PERIODS).makeOptionMandatory())
+    .addOption(new Option('--cap-usd <amount>', 'at most this').argParser(readUsd).makeOptionMandatory())
+    .action(async (options: SetOptions) => {
+      const session = openSession(context, options);
+      const { scope, scopeId, period, capUsd } = options;
+      const body = { scope, scope_id: scopeId, period, cap_usd: capUsd };
+      const answer = await session.client.send({ method: 'PUT', path: BUDGET_LIST.path, body });
+      session.print(answer, () => {
+        const remaining = showValue(answer['remaining_usd']);
+        return `Set the ${period} budget of ${scopeId ?? `the ${scope}`} to ${capUsd} USD; remaining: ${remaining} USD.\n`;
+      });
+    });
+  addExamples(set, 'keyfold budgets set --scope organization --period month --cap-usd 1000');
+}

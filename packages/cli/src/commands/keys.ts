@@ -1,0 +1,196 @@
+/** `keyfold keys`: makes, lists, shows, changes, rotates, revokes and verifies keys. */
+import { type Command, Option } from 'commander';
+import type { Context } from '../context.ts';
+import { CommandFailure, EXIT } from '../exit-code.ts';
+import { addExamples, addGroup } from '../help.ts';
+import { collectList, readSeconds, readUsd } from '../option-value.ts';
+import { isJsonObject, showValue, textOf } from '../remote/json.ts';
+import { type PageOptions, addPageOptions, showList } from '../remote/list.ts';
+import { type RemoteOptions, addRemoteOptions, openSession } from '../remote/session.ts';
+import { confirm } from '../terminal/confirm.ts';
+import { readSecret } from '../terminal/read-secret.ts';
+import { renderFields } from '../terminal/table.ts';
+import { type KeyOptions, addKeyOptions, toKeyBody } from './key-options.ts';
+import { KEY_LIST, renderKey, renderSecret } from './show-key.ts';
+
+const GRACE_S = 300;
+const PERMISSIONS = 'what it may do, by commas: chat, embeddings, …; keys:read, … for an admin key';
+
+export function addKeys(program: Command, context: Context): void {
+  const keys = addGroup(program, 'keys', 'Keys that programs use: make, list, show, change, rotate, revoke.');
+  addExamples(keys, 'keyfold keys list');
+  for (const add of [addCreate, addList, addShow, addUpdate, addRotate, addRevoke, addVerify])
+    add(keys, context);
+}
+
+interface CreateOptions extends KeyOptions, RemoteOptions {
+  readonly project?: string;
+  readonly kind?: string;
+}
+
+function addCreate(keys: Command, context: Context): void {
+  const create = keys
+    .command('create')
+    .description('Make a key and print it, this once.')
+    .addOption(new Option('--permissions <names>', PERMISSIONS).argParser(collectList).makeOptionMandatory())
+    .option('--project <id>', 'the project it belongs to (default: the default project)')
+    .addOption(
+      new Option('--kind <kind>', 'live by default; test never costs money').choices([
+        'live',
+        'test',
+        'admin',
+      ]),
+    );
+  addRemoteOptions(addKeyOptions(create, 'create')).action(async (options: CreateOptions) => {
+    const session = openSession(context, options);
+    const body = { ...toKeyBody(options), project_id: options.project, kind: options.kind };
+    const answer = await session.client.send({ method: 'POST', path: KEY_LIST.path, body });
+    const heading = `Made key ${showValue(answer['id'])}${options.name === undefined ? '' : ` (${options.name})`}.`;
+    session.print(answer, () => renderSecret(heading, answer['api_key'], session.style));
+  });
+  addExamples(
+    create,
+    'keyfold keys create --name payments --permissions chat,embeddings --requests-per-minute 60 --per-month-usd 100',
+  );
+}
+
+interface ListOptions extends PageOptions {
+  readonly project?: string;
+  readonly kind?: string;
+}
+
+function addList(keys: Command, context: Context): void {
+  const list = addPageOptions(keys.command('list'))
+    .description('List keys, without their secrets.')
+    .option('--project <id>', 'only of this project')
+    .addOption(new Option('--kind <kind>', 'only of this kind').choices(['live', 'test', 'admin']))
+    .action((options: ListOptions) =>
+      showList(openSession(context, options), KEY_LIST, {
+        options,
+        query: { project_id: options.project, kind: options.kind },
+      }),
+    );
+  addExamples(list, 'keyfold keys list --all --json');
+}
+
+function addShow(keys: Command, context: Context): void {
+  const show = addRemoteOptions(keys.command('show'))
+    .description('Show one key: its rules, what its budgets have left, its versions.')
+    .argument('<id>', 'the key, by its id')
+    .action(async (id: string, options: RemoteOptions) => {
+      const session = openSession(context, options);
+      const answer = await session.client.send({ method: 'GET', path: pathOf(id) });
+      session.print(answer, () => renderKey(answer, session.style));
+    });
+  addExamples(show, 'keyfold keys show key_01h455vb4pex5vsknk084sn02q');
+}
+
+function addUpdate(keys: Command, context: Context): void {
+  const update = keys
+    .command('update')
+    .description('Change the rules of a key. They hold from the next call on.')
+    .argument('<id>', 'the key, by its id')
+    .addOption(new Option('--permissions <names>', PERMISSIONS).argParser(collectList));
+  addRemoteOptions(addKeyOptions(update, 'update')).action(
+    async (id: string, options: KeyOptions & RemoteOptions) => {
+      const body = toKeyBody(options);
+      if (body === undefined) {
+        throw new CommandFailure(EXIT.usage, 'Nothing to change was given.', {
+          advice: 'Name at least one rule; keyfold keys update --help lists them.',
+        });
+      }
+      const session = openSession(context, options);
+      const answer = await session.client.send({ method: 'PATCH', path: pathOf(id), body });
+      session.print(answer, () => renderKey(answer, session.style));
+    },
+  );
+  addExamples(update, 'keyfold keys update key_01h455vb4pex5vsknk084sn02q --per-day-usd 5 --models none');
+}
+
+interface RotateOptions extends RemoteOptions {
+  readonly graceS: number;
+}
+
+function addRotate(keys: Command, context: Context): void {
+  const rotate = addRemoteOptions(keys.command('rotate'))
+    .description('Give a key a new version and print it, this once; the old one works through the grace.')
+    .argument('<id>', 'the key, by its id')
+    .addOption(
+      new Option('--grace-s <seconds>', 'how long the old version still works')
+        .argParser(readSeconds)
+        .default(GRACE_S),
+    )
+    .action(async (id: string, options: RotateOptions) => {
+      const session = openSession(context, options);
+      const body = { grace_seconds: options.graceS };
+      const answer = await session.client.send({ method: 'POST', path: `${pathOf(id)}/rotate`, body });
+      const [key, version, end] = ['key_id', 'version', 'previous_expires_at'].map((name) =>
+        showValue(answer[name]),
+      );
+      const heading = `Key ${key} has version ${version}; the one before it works until ${end}.`;
+      session.print(answer, () => renderSecret(heading, answer['new_api_key'], session.style));
+    });
+  addExamples(rotate, 'keyfold keys rotate key_01h455vb4pex5vsknk084sn02q --grace-s 3600');
+}
+
+function addRevoke(keys: Command, context: Context): void {
+  const revoke = addRemoteOptions(keys.command('revoke'))
+    .description('End a key at once and for good. Asks first on a terminal.')
+    .argument('<id>', 'the key, by its id')
+    .option('--yes', 'do not ask')
+    .action(async (id: string, options: RemoteOptions & { yes?: true }) => {
+      const session = openSession(context, options);
+      if (options.yes !== true)
+        await confirm(context, `Revoke ${id} for good? Its holders are refused from now on.`);
+      const answer = await session.client.send({ method: 'DELETE', path: pathOf(id) });
+      session.print(answer, () => `Revoked ${id}.\n`);
+    });
+  addExamples(revoke, 'keyfold keys revoke key_01h455vb4pex5vsknk084sn02q --yes');
+}
+
+interface VerifyOptions extends RemoteOptions {
+  readonly keyFile?: string;
+  readonly permission?: string;
+  readonly costUsd?: string;
+}
+
+function addVerify(keys: Command, context: Context): void {
+  const verify = addRemoteOptions(keys.command('verify'))
+    .description(
+      'Check a key, read from standard input, a file, or typed without echo. Exit code 1 when it is not valid.',
+    )
+    .option('--key-file <file>', 'the file that holds the key; - is standard input')
+    .option('--permission <name>', 'also: may it do this?')
+    .addOption(new Option('--cost-usd <amount>', 'also: have its budgets room for this?').argParser(readUsd))
+    .action(async (options: VerifyOptions) => {
+      const session = openSession(context, options);
+      const key = (await readSecret(context, { prompt: 'Key', file: options.keyFile })).trim();
+      const body = { key, permission: options.permission, cost: options.costUsd };
+      const answer = await session.client.send({ method: 'POST', path: '/v1/keys/verify', body });
+      session.print(answer, () =>
+        renderFields(
+          Object.entries(answer)
+            .filter(([, value]) => !isJsonObject(value))
+            .map(([name, value]) => [name.replaceAll('_', ' '), showValue(value)]),
+          session.style,
+        ),
+      );
+      if (answer['valid'] !== true) throw invalidKey(answer['error']);
+    });
+  addExamples(verify, 'keyfold keys verify --permission chat --key-file app.key');
+}
+
+function invalidKey(error: unknown): CommandFailure {
+  const detail = isJsonObject(error) ? (textOf(error['message']) ?? textOf(error['code'])) : undefined;
+  return new CommandFailure(
+    EXIT.failure,
+    detail === undefined ? 'The key is not valid.' : `The key is not valid: ${detail}`,
+    {
+      advice: 'keyfold keys show says what holds for the key, if this server has it.',
+    },
+  );
+}
+
+function pathOf(id: string): string {
+  return `${KEY_LIST.path}/${encodeURIComponent(id)}`;
+}

@@ -1,0 +1,140 @@
+/** Budgets: list with what is left, set a cap, remove. */
+import { Denial } from '../kernel/denial.ts';
+import type { Principal } from '../keys/key.ts';
+import type { KeyStore } from '../keys/key-store.ts';
+import { SCOPES, type BudgetState, type Scope } from '../ledger/budget.ts';
+import { PERIODS } from '../ledger/period.ts';
+import { type PlanRooms, planBudgets } from './budget-plan.ts';
+import { type Change, type Endpoint, defineEndpoint, ok } from './endpoint.ts';
+import { renderBudget } from './key-view.ts';
+import { cutPage, renderPage } from './list-page.ts';
+import type { ProjectStore } from './project-store.ts';
+import { budgetView, idParams, listOf, listQuery, usd, z } from './schemas.ts';
+
+export interface BudgetRooms extends PlanRooms {
+  readonly keys: KeyStore;
+  readonly projects: ProjectStore;
+}
+
+const TAG = 'Budgets';
+const setBudgetBody = z.strictObject({
+  scope: z.enum(SCOPES),
+  scope_id: z.string().min(1).max(100).optional(),
+  period: z.enum(PERIODS),
+  cap_usd: usd,
+});
+
+export function budgetEndpoints(rooms: BudgetRooms): Endpoint[] {
+  return [
+    defineEndpoint({
+      method: 'get',
+      path: '/v1/budgets',
+      permission: 'budgets:read',
+      tag: TAG,
+      summary: 'List budgets, newest first: what is posted, held, and remains in the period that is now.',
+      query: listQuery.extend({
+        scope: z.enum(SCOPES).optional(),
+        scope_id: z.string().max(100).optional(),
+      }),
+      response: { status: 200, schema: listOf(budgetView) },
+      handle: async ({ principal, query }) => {
+        const all = await rooms.budgets.list(principal.key.organizationId);
+        const wanted = all.filter(
+          ({ scope, scopeId }) => scope === (query.scope ?? scope) && scopeId === (query.scope_id ?? scopeId),
+        );
+        const page = cutPage(wanted, query, { id: ({ id }) => id, order: 'newest' });
+        const states = await rooms.budgets.statesOf(page);
+        return ok(
+          renderPage(states, query, { id: ({ budget }: BudgetState) => budget.id, view: renderBudget }),
+        );
+      },
+    }),
+    defineEndpoint({
+      method: 'put',
+      path: '/v1/budgets',
+      permission: 'budgets:write',
+      tag: TAG,
+      summary: 'Set the cap of a scope and period. It holds from the next call on.',
+      body: setBudgetBody,
+      response: { status: 200, schema: budgetView },
+      handle: ({ principal, body }) => setBudget(rooms, principal, body),
+    }),
+    defineEndpoint({
+      method: 'delete',
+      path: '/v1/budgets/{id}',
+      permission: 'budgets:write',
+      tag: TAG,
+      summary: 'Remove a budget. A later one of the same scope and period begins at nothing posted.',
+      params: idParams,
+      response: { status: 204 },
+      handle: async ({ principal, params }) => {
+        const { organizationId } = principal.key;
+        const all = await rooms.budgets.list(organizationId);
+        const budget = all.find(({ id }) => id === params.id);
+        if (budget === undefined) return new Denial('not_found');
+        const { scope, scopeId, period } = budget;
+        const plan = await planBudgets(rooms, {
+          scope,
+          scopeId,
+          owner: { organizationId },
+          input: { day: undefined, month: undefined, total: undefined, [period]: null },
+        });
+        return { steps: plan.steps, events: plan.events, reply: { status: 204, body: undefined } };
+      },
+    }),
+  ];
+}
+
+async function setBudget(
+  rooms: BudgetRooms,
+  principal: Principal,
+  body: z.infer<typeof setBudgetBody>,
+): Promise<Change | Denial> {
+  const { scope, period } = body;
+  const scopeId = await findScope(rooms, principal, { scope, id: body.scope_id });
+  if (scopeId instanceof Denial) return scopeId;
+  const plan = await planBudgets(rooms, {
+    scope,
+    scopeId,
+    owner: principal.key,
+    input: { day: undefined, month: undefined, total: undefined, [period]: body.cap_usd },
+  });
+  const state = plan.states.find(({ budget }) => budget.period === period);
+  if (state === undefined) return new Denial('not_found');
+  return {
+    steps: plan.steps,
+    events: plan.events,
+    reply: { status: 200, body: renderBudget(state) },
+  };
+}
+
+/** The id of a scope that the caller's organization has; without one, the caller's own project or organization. */
+async function findScope(
+  rooms: BudgetRooms,
+  principal: Principal,
+  of: { readonly scope: Scope; readonly id: string | undefined },
+): Promise<string | Denial> {
+  const { organizationId, projectId } = principal.key;
+  switch (of.scope) {
+    case 'organization':
+      return (of.id ?? organizationId) === organizationId ? organizationId : noScope(of.scope);
+    case 'project': {
+      const project = await rooms.projects.find(organizationId, of.id ?? projectId);
+      return project?.id ?? noScope(of.scope);
+    }
+    case 'key': {
+      if (of.id === undefined) {
+        return new Denial('invalid_request', {
+          message: "A budget of scope 'key' must name the key.",
+          param: 'scope_id',
+        });
+      }
+      const found = await rooms.keys.find(organizationId, of.id);
+      return found?.key.id ?? noScope(of.scope);
+    }
+  }
+}
+
+function noScope(scope: Scope): Denial {
+  return new Denial('not_found', { message: `There is no such ${scope}.`, param: 'scope_id' });
+}

@@ -1,0 +1,136 @@
+/** Calls, one row each, as the ledger settled them. */
+import { formatUsd, nanos } from '@keyfold/protocol';
+import { Denial } from '../kernel/denial.ts';
+import type { CallRow, LedgerReports } from '../ledger/reports.ts';
+import type { Database } from '../storage/database.ts';
+import { type Endpoint, type Json, defineEndpoint, ok } from './endpoint.ts';
+import { renderPage, renderTime } from './list-page.ts';
+import { checkRange, idParams, listOf, listQuery, time, z } from './schemas.ts';
+
+export interface CallRooms {
+  readonly reports: LedgerReports;
+  readonly database: Database;
+}
+
+const TAG = 'Usage';
+const callView = z
+  .object({
+    object: z.literal('call'),
+    id: z.string(),
+    request_id: z.string(),
+    project_id: z.string(),
+    key_id: z.string(),
+    key_version: z.number(),
+    credential_id: z.string().nullable(),
+    endpoint: z.string(),
+    provider: z.string(),
+    model: z.string(),
+    streamed: z.boolean(),
+    status: z.number(),
+    error: z.string().nullable(),
+    outcome: z.enum(['settlement', 'release', 'expiry']),
+    certainty: z.enum(['exact', 'estimated']),
+    flags: z.array(z.string()),
+    input_tokens: z.number(),
+    cached_input_tokens: z.number(),
+    cache_write_tokens: z.number(),
+    output_tokens: z.number(),
+    reasoning_tokens: z.number(),
+    held_usd: z.string(),
+    cost_usd: z.string(),
+    created_at: z.string(),
+    ended_at: z.string(),
+    duration_ms: z.number(),
+  })
+  .openapi('Call');
+
+export function callEndpoints(rooms: CallRooms): Endpoint[] {
+  return [
+    defineEndpoint({
+      method: 'get',
+      path: '/v1/calls',
+      permission: 'usage:read',
+      tag: TAG,
+      summary: 'List calls that have ended, newest first.',
+      query: listQuery.extend({
+        key_id: z.string().max(100).optional(),
+        project_id: z.string().max(100).optional(),
+        request_id: z.string().max(100).optional(),
+        model: z.string().max(300).optional(),
+        provider: z.string().max(100).optional(),
+        from: time.optional(),
+        to: time.optional(),
+      }),
+      response: { status: 200, schema: listOf(callView) },
+      handle: async ({ principal, query }) => {
+        const wrong = checkRange(query);
+        if (wrong !== undefined) return wrong;
+        const rows = await rooms.reports.listCalls(
+          {
+            organizationId: principal.key.organizationId,
+            keyId: query.key_id,
+            projectId: query.project_id,
+            requestId: query.request_id,
+            model: query.model,
+            provider: query.provider,
+            fromMs: query.from,
+            toMs: query.to,
+          },
+          query,
+        );
+        return ok(renderPage(rows, query, { id: ({ id }) => id, view: renderCall }));
+      },
+    }),
+    defineEndpoint({
+      method: 'get',
+      path: '/v1/calls/{id}',
+      permission: 'usage:read',
+      tag: TAG,
+      summary: 'Show a call that has ended.',
+      params: idParams,
+      response: { status: 200, schema: callView },
+      handle: async ({ principal, params }) => {
+        const [row] = await rooms.database.read((db) =>
+          db
+            .selectFrom('calls')
+            .selectAll()
+            .where('organization_id', '=', principal.key.organizationId)
+            .where('id', '=', params.id),
+        );
+        return row === undefined ? new Denial('not_found') : ok(renderCall(row));
+      },
+    }),
+  ];
+}
+
+function renderCall(row: CallRow): Json {
+  const [startedAtMs, endedAtMs] = [Number(row.reserved_at), Number(row.resolved_at)];
+  return {
+    object: 'call',
+    id: row.id,
+    request_id: row.request_id,
+    project_id: row.project_id,
+    key_id: row.key_id,
+    key_version: Number(row.key_version),
+    credential_id: row.credential_id,
+    endpoint: row.endpoint,
+    provider: row.provider,
+    model: row.model,
+    streamed: row.streamed === 1n,
+    status: Number(row.status),
+    error: row.error,
+    outcome: row.resolution,
+    certainty: row.certainty,
+    flags: row.flags === null ? [] : row.flags.split(' '),
+    input_tokens: Number(row.input_tokens),
+    cached_input_tokens: Number(row.cached_input_tokens),
+    cache_write_tokens: Number(row.cache_write_tokens),
+    output_tokens: Number(row.output_tokens),
+    reasoning_tokens: Number(row.reasoning_tokens),
+    held_usd: formatUsd(nanos(row.held_nanos)),
+    cost_usd: formatUsd(nanos(row.cost_nanos)),
+    created_at: renderTime(startedAtMs),
+    ended_at: renderTime(endedAtMs),
+    duration_ms: endedAtMs - startedAtMs,
+  };
+}

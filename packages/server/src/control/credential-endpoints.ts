@@ -1,0 +1,258 @@
+/** Credentials: add, list, show, change, rotate, delete. A secret goes in and never comes back. */
+import type { Credential } from '../credentials/credential.ts';
+import type { CredentialStore, SealedCredential } from '../credentials/credential-store.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { Denial } from '../kernel/denial.ts';
+import type { NewId } from '../kernel/new-id.ts';
+import type { Principal } from '../keys/key.ts';
+import type { Database } from '../storage/database.ts';
+import type { UpstreamPools } from '../upstream/pools.ts';
+import {
+  type CreateCredentialBody,
+  type UpdateCredentialBody,
+  createCredentialBody,
+  readCredentialRules,
+  rotateCredentialBody,
+  updateCredentialBody,
+} from './credential-input.ts';
+import { type Change, type Endpoint, type Json, defineEndpoint, ok } from './endpoint.ts';
+import { cutPage, renderPage, renderTime } from './list-page.ts';
+import { idParams, listOf, listQuery, z } from './schemas.ts';
+import { nameIsFreeStep } from './unique-steps.ts';
+
+export interface CredentialRooms {
+  readonly credentials: CredentialStore;
+  readonly pools: UpstreamPools;
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly newId: NewId;
+}
+
+const TAG = 'Credentials';
+const credentialView = z
+  .object({
+    object: z.literal('credential'),
+    id: z.string(),
+    provider: z.string(),
+    name: z.string(),
+    base_url: z.string(),
+    allow_networks: z.array(z.string()),
+    models: z.array(z.string()).nullable(),
+    version: z.number(),
+    created_at: z.string(),
+    updated_at: z.string(),
+  })
+  .openapi('Credential');
+
+export function credentialEndpoints(rooms: CredentialRooms): Endpoint[] {
+  return [
+    defineEndpoint({
+      method: 'post',
+      path: '/v1/credentials',
+      permission: 'credentials:write',
+      tag: TAG,
+      summary: "Add a provider's credential. Its secret is sealed and never shown again.",
+      body: createCredentialBody,
+      response: { status: 201, schema: credentialView },
+      handle: ({ principal, body }) => createCredential(rooms, principal, body),
+    }),
+    defineEndpoint({
+      method: 'get',
+      path: '/v1/credentials',
+      permission: 'credentials:read',
+      tag: TAG,
+      summary: 'List credentials, newest first, without their secrets.',
+      query: listQuery.extend({ provider: z.string().max(100).optional() }),
+      response: { status: 200, schema: listOf(credentialView) },
+      handle: async ({ principal, query }) => {
+        const all = await rooms.credentials.forOrganization(principal.key.organizationId);
+        const wanted = all.filter(({ provider }) => provider === (query.provider ?? provider));
+        const of = { id: ({ id }: Credential) => id, view: renderCredential, order: 'newest' } as const;
+        return ok(renderPage(cutPage(wanted, query, of), query, of));
+      },
+    }),
+    defineEndpoint({
+      method: 'get',
+      path: '/v1/credentials/{id}',
+      permission: 'credentials:read',
+      tag: TAG,
+      summary: 'Show a credential, without its secret.',
+      params: idParams,
+      response: { status: 200, schema: credentialView },
+      handle: async ({ principal, params }) => {
+        const found = await find(rooms, principal, params.id);
+        return found === undefined ? new Denial('not_found') : ok(renderCredential(found));
+      },
+    }),
+    defineEndpoint({
+      method: 'patch',
+      path: '/v1/credentials/{id}',
+      permission: 'credentials:write',
+      tag: TAG,
+      summary: 'Change a credential. What is not named stays; null removes.',
+      params: idParams,
+      body: updateCredentialBody,
+      response: { status: 200, schema: credentialView },
+      handle: ({ principal, params, body }) => updateCredential(rooms, principal, { id: params.id, body }),
+    }),
+    defineEndpoint({
+      method: 'delete',
+      path: '/v1/credentials/{id}',
+      permission: 'credentials:write',
+      tag: TAG,
+      summary: 'Delete a credential. No new call uses it; its secret cannot be brought back.',
+      params: idParams,
+      response: { status: 204 },
+      handle: async ({ principal, params }) => {
+        const found = await find(rooms, principal, params.id);
+        if (found === undefined) return new Denial('not_found');
+        return {
+          steps: [rooms.credentials.removeStep(found.id)],
+          events: [{ action: 'credential.deleted', target: found.id, detail: { name: found.name } }],
+          reply: { status: 204, body: undefined },
+          afterwards: () => rooms.pools.forget(found.id),
+        };
+      },
+    }),
+    defineEndpoint({
+      method: 'post',
+      path: '/v1/credentials/{id}/rotate',
+      permission: 'credentials:write',
+      tag: TAG,
+      summary: "Replace a credential's secret. Calls that are running end with the old one.",
+      params: idParams,
+      body: rotateCredentialBody,
+      response: { status: 200, schema: credentialView },
+      handle: async ({ principal, params, body }) => {
+        const found = await find(rooms, principal, params.id);
+        if (found === undefined) return new Denial('not_found');
+        const next = nextVersion(rooms, found);
+        return replace(rooms, { before: found, next, secret: body.secret, fields: ['secret'] });
+      },
+    }),
+  ];
+}
+
+async function createCredential(
+  rooms: CredentialRooms,
+  principal: Principal,
+  body: CreateCredentialBody,
+): Promise<Change | Denial> {
+  const rules = readCredentialRules(body);
+  if (rules instanceof Denial) return rules;
+  const { organizationId } = principal.key;
+  const nowMs = rooms.clock.nowMs();
+  const credential: Credential = {
+    ...rules,
+    id: rooms.newId('credential'),
+    organizationId,
+    name: body.name,
+    version: 1,
+    createdAtMs: nowMs,
+    updatedAtMs: nowMs,
+  };
+  const taken = await checkName(rooms, credential);
+  if (taken !== undefined) return taken;
+  return {
+    steps: [
+      nameIsFreeStep(rooms.database, credential),
+      rooms.credentials.insertStep(credential, body.secret),
+    ],
+    events: [
+      {
+        action: 'credential.created',
+        target: credential.id,
+        detail: { name: body.name, provider: rules.provider, base_url: rules.baseUrl },
+      },
+    ],
+    reply: { status: 201, body: renderCredential(credential) },
+  };
+}
+
+async function updateCredential(
+  rooms: CredentialRooms,
+  principal: Principal,
+  of: { readonly id: string; readonly body: UpdateCredentialBody },
+): Promise<Change | Denial> {
+  const { body } = of;
+  const before = await find(rooms, principal, of.id);
+  if (before === undefined) return new Denial('not_found');
+  const rules = readCredentialRules({
+    provider: before.provider,
+    base_url: body.base_url ?? before.baseUrl,
+    allow_networks: body.allow_networks ?? [...before.allowNetworks],
+    models: body.models === undefined ? before.models?.slice() : (body.models ?? undefined),
+  });
+  if (rules instanceof Denial) return rules;
+  const next = { ...nextVersion(rooms, before), ...rules, name: body.name ?? before.name };
+  const taken = await checkName(rooms, next);
+  if (taken !== undefined) return taken;
+  const secret = rooms.credentials.open(before);
+  return replace(rooms, { before, next, secret, fields: Object.keys(body) });
+}
+
+/** The seal binds what was changed, so the secret is sealed anew under the next version. */
+function replace(
+  rooms: CredentialRooms,
+  of: {
+    readonly before: Credential;
+    readonly next: Credential;
+    readonly secret: string;
+    readonly fields: readonly string[];
+  },
+): Change {
+  const { before, next } = of;
+  const rename = before.name === next.name ? [] : [nameIsFreeStep(rooms.database, next)];
+  return {
+    steps: [
+      ...rename,
+      rooms.credentials.replaceStep(next, { secret: of.secret, previousVersion: before.version }),
+    ],
+    events: [
+      {
+        action: 'credential.updated',
+        target: next.id,
+        detail: { fields: of.fields, version: next.version, base_url: next.baseUrl },
+      },
+    ],
+    reply: { status: 200, body: renderCredential(next) },
+    afterwards: () => rooms.pools.forget(next.id),
+  };
+}
+
+async function find(
+  rooms: CredentialRooms,
+  principal: Principal,
+  id: string,
+): Promise<SealedCredential | undefined> {
+  const all = await rooms.credentials.forOrganization(principal.key.organizationId);
+  return all.find((credential) => credential.id === id);
+}
+
+async function checkName(rooms: CredentialRooms, wanted: Credential): Promise<Denial | undefined> {
+  const all = await rooms.credentials.forOrganization(wanted.organizationId);
+  const isTaken = all.some(({ id, name }) => name === wanted.name && id !== wanted.id);
+  return isTaken
+    ? new Denial('conflict', { message: `There is a credential named '${wanted.name}'.`, param: 'name' })
+    : undefined;
+}
+
+function nextVersion(rooms: CredentialRooms, { id, ...before }: SealedCredential): Credential {
+  const { sealed: _sealed, ...rest } = before;
+  return { ...rest, id, version: before.version + 1, updatedAtMs: rooms.clock.nowMs() };
+}
+
+function renderCredential(credential: Credential): Json {
+  return {
+    object: 'credential',
+    id: credential.id,
+    provider: credential.provider,
+    name: credential.name,
+    base_url: credential.baseUrl,
+    allow_networks: credential.allowNetworks,
+    models: credential.models ?? null,
+    version: credential.version,
+    created_at: renderTime(credential.createdAtMs),
+    updated_at: renderTime(credential.updatedAtMs),
+  };
+}

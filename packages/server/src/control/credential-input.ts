@@ -1,0 +1,84 @@
+/** What may be said of a provider's credential, and where its secret may so be sent. */
+import { Denial } from '../kernel/denial.ts';
+import { VENDORS } from '../routing/vendors.ts';
+import { checkBaseUrl, parseNetworks } from '../upstream/egress-policy.ts';
+import { name, z } from './schemas.ts';
+
+const MODELS_MAX = 1_000;
+const NETWORKS_MAX = 64;
+const URL_CHARACTERS_MAX = 2_048;
+
+/** Vendors that the surface names and that no wire format is there for yet. */
+const NOT_YET: readonly string[] = ['anthropic', 'google'];
+
+/** What goes into a header as it is: visible ASCII. */
+const secret = z.string().regex(/^[\x21-\x7e]{1,4096}$/, 'must be 1 to 4096 visible ASCII characters');
+const model = z
+  .string()
+  .regex(/^[A-Za-z0-9._:/@+-]{1,200}$/, 'must be 1 to 200 of the characters A-Z a-z 0-9 . _ : / @ + -');
+const baseUrl = z.string().min(1).max(URL_CHARACTERS_MAX);
+const networks = z.array(z.string().min(1).max(50)).max(NETWORKS_MAX);
+const models = z.array(model).min(1).max(MODELS_MAX);
+
+export const createCredentialBody = z.strictObject({
+  provider: z.string().min(1).max(100).openapi({ example: 'openai' }),
+  name,
+  secret,
+  base_url: baseUrl.optional(),
+  allow_networks: networks.optional(),
+  models: models.optional(),
+});
+
+export const updateCredentialBody = z.strictObject({
+  name: name.optional(),
+  base_url: baseUrl.optional(),
+  allow_networks: networks.optional(),
+  models: models.nullable().optional(),
+});
+
+export const rotateCredentialBody = z.strictObject({ secret });
+
+export type CreateCredentialBody = z.infer<typeof createCredentialBody>;
+export type UpdateCredentialBody = z.infer<typeof updateCredentialBody>;
+
+/** The part of a credential that decides what it serves and where its secret goes. */
+export interface CredentialRules {
+  readonly provider: string;
+  readonly baseUrl: string;
+  readonly allowNetworks: readonly string[];
+  readonly models: readonly string[] | undefined;
+}
+
+export type RuledBody = Pick<CreateCredentialBody, 'provider' | 'base_url' | 'allow_networks' | 'models'>;
+
+/** The rules with what the vendor implies, or what is wrong with them. */
+export function readCredentialRules(body: RuledBody): CredentialRules | Denial {
+  const vendor = VENDORS.get(body.provider);
+  if (vendor === undefined) return refuseProvider(body.provider);
+  const url = body.base_url ?? vendor.baseUrl;
+  if (url === undefined) {
+    return refuse('base_url', `A credential of provider '${body.provider}' must say its base_url.`);
+  }
+  if (vendor.baseUrl === undefined && body.models === undefined) {
+    return refuse('models', `A credential of provider '${body.provider}' must name the models it offers.`);
+  }
+  const allowNetworks = body.allow_networks ?? [];
+  const allowed = parseNetworks(allowNetworks);
+  if (allowed instanceof Denial) return allowed;
+  const origin = checkBaseUrl(url, allowed);
+  if (origin instanceof Denial) return origin;
+  return { provider: body.provider, baseUrl: url, allowNetworks, models: body.models };
+}
+
+function refuseProvider(provider: string): Denial {
+  const known = [...VENDORS.keys()].join(', ');
+  if (!NOT_YET.includes(provider)) return refuse('provider', `provider must be one of ${known}.`);
+  return new Denial('unsupported_parameter', {
+    message: `The provider '${provider}' is not supported yet. Supported: ${known}.`,
+    param: 'provider',
+  });
+}
+
+function refuse(param: string, message: string): Denial {
+  return new Denial('invalid_request', { message, param });
+}

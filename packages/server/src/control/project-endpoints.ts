@@ -1,0 +1,117 @@
+/** The caller's organization, and its projects: list, make, show. */
+import type { Clock } from '../kernel/clock.ts';
+import { Denial } from '../kernel/denial.ts';
+import type { NewId } from '../kernel/new-id.ts';
+import type { Principal } from '../keys/key.ts';
+import { type Change, type Endpoint, type Json, defineEndpoint, ok } from './endpoint.ts';
+import { cutPage, renderPage, renderTime } from './list-page.ts';
+import type { Organization, Project, ProjectStore } from './project-store.ts';
+import { idParams, listOf, listQuery, name, z } from './schemas.ts';
+
+export interface ProjectRooms {
+  readonly projects: ProjectStore;
+  readonly clock: Clock;
+  readonly newId: NewId;
+}
+
+const TAG = 'Organizations and projects';
+const organizationView = z
+  .object({ object: z.literal('organization'), id: z.string(), name: z.string(), created_at: z.string() })
+  .openapi('Organization');
+const projectView = z
+  .object({
+    object: z.literal('project'),
+    id: z.string(),
+    organization_id: z.string(),
+    name: z.string(),
+    created_at: z.string(),
+  })
+  .openapi('Project');
+
+export function projectEndpoints(rooms: ProjectRooms): Endpoint[] {
+  return [
+    defineEndpoint({
+      method: 'get',
+      path: '/v1/organizations',
+      permission: 'organizations:read',
+      tag: TAG,
+      summary: 'List the organizations that this key may see: its own.',
+      query: listQuery,
+      response: { status: 200, schema: listOf(organizationView) },
+      handle: async ({ principal, query }) => {
+        const own = await rooms.projects.findOrganization(principal.key.organizationId);
+        const of = { id: ({ id }: Organization) => id, view: renderOrganization, order: 'newest' } as const;
+        return ok(renderPage(cutPage(own === undefined ? [] : [own], query, of), query, of));
+      },
+    }),
+    defineEndpoint({
+      method: 'post',
+      path: '/v1/projects',
+      permission: 'projects:write',
+      tag: TAG,
+      summary: 'Make a project.',
+      body: z.strictObject({ name }),
+      response: { status: 201, schema: projectView },
+      handle: ({ principal, body }) => createProject(rooms, principal, body.name),
+    }),
+    defineEndpoint({
+      method: 'get',
+      path: '/v1/projects',
+      permission: 'projects:read',
+      tag: TAG,
+      summary: 'List projects, newest first.',
+      query: listQuery,
+      response: { status: 200, schema: listOf(projectView) },
+      handle: async ({ principal, query }) => {
+        const all = await rooms.projects.list(principal.key.organizationId);
+        const of = { id: ({ id }: Project) => id, view: renderProject, order: 'newest' } as const;
+        return ok(renderPage(cutPage(all, query, of), query, of));
+      },
+    }),
+    defineEndpoint({
+      method: 'get',
+      path: '/v1/projects/{id}',
+      permission: 'projects:read',
+      tag: TAG,
+      summary: 'Show a project.',
+      params: idParams,
+      response: { status: 200, schema: projectView },
+      handle: async ({ principal, params }) => {
+        const project = await rooms.projects.find(principal.key.organizationId, params.id);
+        return project === undefined ? new Denial('not_found') : ok(renderProject(project));
+      },
+    }),
+  ];
+}
+
+async function createProject(
+  rooms: ProjectRooms,
+  principal: Principal,
+  name: string,
+): Promise<Change | Denial> {
+  const { organizationId } = principal.key;
+  const all = await rooms.projects.list(organizationId);
+  if (all.some((project) => project.name === name)) {
+    return new Denial('conflict', { message: `There is a project named '${name}'.`, param: 'name' });
+  }
+  const project = { id: rooms.newId('project'), organizationId, name, createdAtMs: rooms.clock.nowMs() };
+  return {
+    steps: [rooms.projects.insertStep(project)],
+    events: [{ action: 'project.created', target: project.id, detail: { name } }],
+    reply: { status: 201, body: renderProject(project) },
+  };
+}
+
+function renderOrganization({ id, name, createdAtMs }: Organization): Json {
+  return { object: 'organization', id, name, created_at: renderTime(createdAtMs) };
+}
+
+function renderProject({ id, organizationId, name, createdAtMs }: Project): Json {
+  return {
+    object: 'project',
+    id,
+    organization_id: organizationId,
+    name,
+    created_at: renderTime(createdAtMs),
+  };
+}

@@ -1,0 +1,166 @@
+/** `GET /v1/usage`: what was used and what it cost, summed by key, project, model, provider or time; JSON or CSV. */
+import { addNanos, formatUsd, nanos } from '@keyfold/protocol';
+import type { Denial } from '../kernel/denial.ts';
+import type { Principal } from '../keys/key.ts';
+import {
+  type CallFilter,
+  type LedgerReports,
+  USAGE_GROUPS,
+  type UsageGroup,
+  type UsageSum,
+} from '../ledger/reports.ts';
+import { renderCsv } from './csv.ts';
+import { type Endpoint, type Reply, defineEndpoint, ok } from './endpoint.ts';
+import { checkRange, listOf, time, z } from './schemas.ts';
+
+export interface UsageRooms {
+  readonly reports: LedgerReports;
+}
+
+const groupList = z
+  .string()
+  .max(100)
+  .transform((text, context): UsageGroup[] => {
+    const names = text.split(',');
+    const groups = names.flatMap((name) => USAGE_GROUPS.find((group) => group === name) ?? []);
+    if (groups.length === names.length && new Set(groups).size === groups.length) return groups;
+    context.addIssue({
+      code: 'custom',
+      message: `must be a list of ${USAGE_GROUPS.join(', ')}, separated by commas, each at most once`,
+    });
+    return z.NEVER;
+  })
+  .openapi({ type: 'string', example: 'key,day' });
+
+const usageQuery = z.strictObject({
+  group_by: groupList.optional(),
+  from: time.optional(),
+  to: time.optional(),
+  key_id: z.string().max(100).optional(),
+  project_id: z.string().max(100).optional(),
+  model: z.string().max(300).optional(),
+  provider: z.string().max(100).optional(),
+  format: z.enum(['json', 'csv']).default('json'),
+});
+
+const usageView = z
+  .object({
+    key_id: z.string().optional(),
+    project_id: z.string().optional(),
+    model: z.string().optional(),
+    provider: z.string().optional(),
+    hour: z.string().optional(),
+    day: z.string().optional(),
+    month: z.string().optional(),
+    calls: z.number(),
+    input_tokens: z.number(),
+    cached_input_tokens: z.number(),
+    cache_write_tokens: z.number(),
+    output_tokens: z.number(),
+    reasoning_tokens: z.number(),
+    cost_usd: z.string(),
+  })
+  .openapi('Usage');
+
+export function usageEndpoint(rooms: UsageRooms): Endpoint {
+  return defineEndpoint({
+    method: 'get',
+    path: '/v1/usage',
+    permission: 'usage:read',
+    tag: 'Usage',
+    summary: 'Sums of calls, tokens and cost, latest first; `format=csv` for a spreadsheet. Times are UTC.',
+    query: usageQuery,
+    response: { status: 200, schema: listOf(usageView) },
+    handle: ({ principal, query }) => reportUsage(rooms, principal, query),
+  });
+}
+
+async function reportUsage(
+  rooms: UsageRooms,
+  principal: Principal,
+  query: z.infer<typeof usageQuery>,
+): Promise<Reply | Denial> {
+  const wrong = checkRange(query);
+  if (wrong !== undefined) return wrong;
+  const filter: CallFilter = {
+    organizationId: principal.key.organizationId,
+    keyId: query.key_id,
+    projectId: query.project_id,
+    model: query.model,
+    provider: query.provider,
+    fromMs: query.from,
+    toMs: query.to,
+  };
+  const groups = query.group_by ?? [];
+  const sums =
+    groups.length === 0
+      ? [total(await rooms.reports.sumUsage(filter, ['provider']))]
+      : await rooms.reports.sumUsage(filter, groups);
+  const rows = sums.toSorted((a, b) => compare(groups, [a, b])).map((sum) => renderSum(sum, groups));
+  if (query.format === 'json') {
+    return ok({ object: 'list', data: rows, has_more: false, first_id: null, last_id: null });
+  }
+  const columns = [...groups.map((group) => COLUMN_OF[group]), ...MEASURES];
+  const cells = rows.map((row) => columns.map((column) => String(row[column])));
+  const content = renderCsv(columns, cells);
+  return { status: 200, body: undefined, text: { contentType: 'text/csv; charset=utf-8', content } };
+}
+
+const COLUMN_OF: Readonly<Record<UsageGroup, string>> = {
+  key: 'key_id',
+  project: 'project_id',
+  model: 'model',
+  provider: 'provider',
+  hour: 'hour',
+  day: 'day',
+  month: 'month',
+};
+const TIMES: readonly UsageGroup[] = ['hour', 'day', 'month'];
+const MEASURES = [
+  'calls',
+  'input_tokens',
+  'cached_input_tokens',
+  'cache_write_tokens',
+  'output_tokens',
+  'reasoning_tokens',
+  'cost_usd',
+] as const;
+
+function renderSum(sum: UsageSum, groups: readonly UsageGroup[]): Record<string, string | number> {
+  return {
+    ...Object.fromEntries(groups.map((group) => [COLUMN_OF[group], sum.group[group] ?? ''])),
+    calls: Number(sum.calls),
+    input_tokens: Number(sum.inputTokens),
+    cached_input_tokens: Number(sum.cachedInputTokens),
+    cache_write_tokens: Number(sum.cacheWriteTokens),
+    output_tokens: Number(sum.outputTokens),
+    reasoning_tokens: Number(sum.reasoningTokens),
+    cost_usd: formatUsd(sum.cost),
+  };
+}
+
+/** The sum of sums; of none, zero. */
+function total(sums: readonly UsageSum[]): UsageSum {
+  const add = (of: (sum: UsageSum) => bigint) => sums.reduce((all, sum) => all + of(sum), 0n);
+  return {
+    group: {},
+    calls: add(({ calls }) => calls),
+    inputTokens: add(({ inputTokens }) => inputTokens),
+    cachedInputTokens: add(({ cachedInputTokens }) => cachedInputTokens),
+    cacheWriteTokens: add(({ cacheWriteTokens }) => cacheWriteTokens),
+    outputTokens: add(({ outputTokens }) => outputTokens),
+    reasoningTokens: add(({ reasoningTokens }) => reasoningTokens),
+    cost: addNanos(nanos(0n), ...sums.map(({ cost }) => cost)),
+  };
+}
+
+/** Latest time first, then by name. */
+function compare(groups: readonly UsageGroup[], [a, b]: readonly [UsageSum, UsageSum]): number {
+  const isTime = (group: UsageGroup) => TIMES.includes(group);
+  const order = [...groups.filter((group) => isTime(group)), ...groups.filter((group) => !isTime(group))];
+  for (const group of order) {
+    const [left, right] = [a.group[group] ?? '', b.group[group] ?? ''];
+    if (left !== right) return left < right === isTime(group) ? 1 : -1;
+  }
+  return 0;
+}
