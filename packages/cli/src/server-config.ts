@@ -12,4 +12,4 @@ export {
   describeConfig,
   flagName,
   loadConfig,
-} from '../../server/src/config/index.ts';
+} from '@keyfold/server/config';

@@ -1,15 +1,10 @@
 /** The composition root: the only file that knows every room. */
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:net';
-import { join } from 'node:path';
-import { AuditLog } from './audit/audit-log.ts';
-import { RefusalSummary } from './audit/refusal-summary.ts';
 import type { Config, Endpoint as ListenAddress } from './config/index.ts';
 import { ChangeApplier } from './control/apply-change.ts';
 import { createControlApp } from './control/control-app.ts';
 import { controlEndpoints } from './control/endpoints.ts';
-import { ProjectStore } from './control/project-store.ts';
-import { CredentialStore } from './credentials/credential-store.ts';
 import { prepareFirstStart } from './first-start.ts';
 import { handleCall } from './gateway/handle-call.ts';
 import { Targets } from './gateway/targets.ts';
@@ -19,32 +14,9 @@ import { addPublicEndpoints } from './http/public-endpoints.ts';
 import { renderWelcome } from './http/welcome.ts';
 import { pruneIdempotency } from './jobs/prune-idempotency.ts';
 import { TimedJobs } from './jobs/timed-jobs.ts';
-import { systemClock } from './kernel/clock.ts';
-import { createNewId } from './kernel/new-id.ts';
-import { SystemRandom } from './kernel/random.ts';
-import { Authenticator } from './keys/authenticate.ts';
-import { KeyIssuer } from './keys/issue-key.ts';
-import { KeyHasher } from './keys/key-hash.ts';
-import { KeyStore } from './keys/key-store.ts';
-import { BudgetStore } from './ledger/budget-store.ts';
-import { Ledger } from './ledger/ledger.ts';
-import { PendingResolutions } from './ledger/pending-resolutions.ts';
 import { recoverReservations } from './ledger/recover.ts';
-import { LedgerReports } from './ledger/reports.ts';
-import { MemoryLimiter } from './limits/memory-limiter.ts';
-import { PriceStore } from './pricing/price-store.ts';
-import { checkRootKey } from './sealing/check-root-key.ts';
-import { openRootKey } from './sealing/root-key.ts';
-import { RowMac } from './sealing/row-mac.ts';
-import { Sealer } from './sealing/sealer.ts';
-import type { Database } from './storage/database.ts';
-import { PostgresDatabase } from './storage/postgres/postgres-database.ts';
-import { SqliteDatabase } from './storage/sqlite/sqlite-database.ts';
-import { createLogger } from './telemetry/logger.ts';
-import { Metrics } from './telemetry/metrics.ts';
-import { Telemetry } from './telemetry/telemetry.ts';
-import { DEFAULT_POOL_LIMITS, UpstreamPools } from './upstream/pools.ts';
-
+import { type House, openHouse } from './house.ts';
+import { listen, urlHost } from './http/listen.ts';
 export * from './config/index.ts';
 
 export const VERSION = '0.1.0';
@@ -66,6 +38,15 @@ const JOB_EVERY_MS = { resolutions: 1_000, recovery: 5_000, refusals: 10_000, id
 /** Starts everything and listens. Throws with one clear sentence when it cannot. */
 export async function startKeyfold(config: Config, output: Output): Promise<RunningKeyfold> {
   const house = await openHouse(config);
+  try {
+    return await runHouse(config, house, output);
+  } catch (error) {
+    await house.core.database.close();
+    throw error;
+  }
+}
+
+async function runHouse(config: Config, house: House, output: Output): Promise<RunningKeyfold> {
   const { core, log, pools, running } = house;
   await recoverReservations(core.database, core.ledger);
   const first = await prepareFirstStart({ ...core, adminKeyFile: config.adminKeyFile });
@@ -115,66 +96,16 @@ export async function startKeyfold(config: Config, output: Output): Promise<Runn
 /** `keyfold init`: everything that a first start makes, without listening. */
 export async function initKeyfold(config: Config, output: Output): Promise<void> {
   const { core } = await openHouse(config);
-  const first = await prepareFirstStart({ ...core, adminKeyFile: config.adminKeyFile });
+  const first = await prepareFirstStart({ ...core, adminKeyFile: config.adminKeyFile }).catch(
+    async (error: unknown) => {
+      await core.database.close();
+      throw error;
+    },
+  );
   output.write(
     renderWelcome({ url: undefined, controlUrl: undefined, first, adminKeyFile: config.adminKeyFile }),
   );
   await core.database.close();
-}
-
-type House = Awaited<ReturnType<typeof openHouse>>;
-
-async function openHouse(config: Config) {
-  const clock = systemClock;
-  const random = new SystemRandom();
-  const newId = createNewId(clock, random);
-  const database = await openDatabase(config, { boot: random.bytes(6).toString('hex') });
-  const rootKey = openRootKey(config.rootKeyFile, random);
-  await checkRootKey(database, rootKey);
-  const mac = new RowMac(rootKey);
-  const sealer = new Sealer(rootKey, random);
-  const hasher = new KeyHasher(rootKey);
-  const audit = new AuditLog(database, clock);
-  const keys = new KeyStore(database, mac);
-  const ledger = new Ledger({ database, audit, clock, newId });
-  const core = {
-    clock,
-    newId,
-    database,
-    audit,
-    keys,
-    ledger,
-    authenticator: new Authenticator({ store: keys, hasher, clock }),
-    issuer: new KeyIssuer({ store: keys, hasher, clock, random, newId }),
-    budgets: new BudgetStore({ database, mac, clock }),
-    credentials: new CredentialStore({ database, sealer, clock }),
-    prices: new PriceStore(database, clock),
-    projects: new ProjectStore(database),
-    reports: new LedgerReports(database, clock),
-    limiter: new MemoryLimiter(clock),
-    refusals: new RefusalSummary(audit),
-    resolutions: new PendingResolutions(ledger),
-  };
-  const running = new Set<Promise<void>>();
-  const log = createLogger(config.logLevel);
-  const metrics = new Metrics({
-    callsRunning: () => running.size,
-    resolutionsPending: () => core.resolutions.size,
-  });
-  const pools = new UpstreamPools({
-    ...DEFAULT_POOL_LIMITS,
-    headersTimeoutMs: config.providerHeadersTimeoutMs,
-    bodyTimeoutMs: config.providerIdleTimeoutMs,
-  });
-  const telemetry = new Telemetry(log, metrics);
-  return { core, sealer, log, metrics, telemetry, pools, running, isStopping: false };
-}
-
-async function openDatabase(config: Config, of: { readonly boot: string }): Promise<Database> {
-  const nowMs = () => systemClock.nowMs();
-  return config.databaseUrl === undefined
-    ? SqliteDatabase.open({ directory: join(config.dataDir, 'data'), boot: of.boot, nowMs })
-    : PostgresDatabase.open({ url: config.databaseUrl, boot: of.boot, nowMs });
 }
 
 function createListeners(config: Config, house: House): { server: Server; address: ListenAddress }[] {
@@ -253,23 +184,6 @@ function startJobs({ core, telemetry }: House): TimedJobs {
   return jobs;
 }
 
-function listen(server: Server, address: ListenAddress): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const where = `${address.host}:${address.port}`;
-      reject(
-        error.code === 'EADDRINUSE'
-          ? new Error(`${where} is in use: set KEYFOLD_LISTEN to a free address`)
-          : error,
-      );
-    });
-    server.listen(address.port, address.host, () => {
-      const bound = server.address();
-      resolve(typeof bound === 'object' && bound !== null ? bound.port : address.port);
-    });
-  });
-}
-
 function waitForCalls(running: ReadonlySet<Promise<void>>, timeoutMs: number): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, timeoutMs);
@@ -278,8 +192,4 @@ function waitForCalls(running: ReadonlySet<Promise<void>>, timeoutMs: number): P
       resolve();
     });
   });
-}
-
-function urlHost({ host }: ListenAddress): string {
-  return host.includes(':') ? `[${host}]` : host;
 }

@@ -29,8 +29,8 @@ export interface TestKeyfold extends AsyncDisposable {
   /** An admin key of another organization. */
   readonly strangerKey: string;
   readonly dataDir: string;
-  /** `body` is sent as JSON, or as it is when it is text. */
-  request(method: string, path: string, body?: unknown, options?: RequestOptions): Promise<Answer>;
+  /** `body` is sent as JSON, or as it is when it is text; `options` may be just the key. */
+  request(method: string, path: string, body?: unknown, options?: RequestOptions | string): Promise<Answer>;
   /** Every byte that the database holds. */
   readStored(): Promise<string>;
   /** Stops the process's work and removes its data. */
@@ -76,8 +76,12 @@ export async function startTestKeyfold(
     adminKey,
     strangerKey,
     dataDir,
-    request: (method, path, body, options = {}) =>
-      send(`${running.url}${path}`, { method, body, options: { key: adminKey, ...options } }),
+    request: (method, path, ...[body, options = {}]) =>
+      sendJson(`${running.url}${path}`, {
+        method,
+        body,
+        options: { key: adminKey, ...(typeof options === 'string' ? { key: options } : options) },
+      }),
     readStored: () =>
       databaseUrl === undefined ? readFiles(join(dataDir, 'data')) : readTables(databaseUrl),
     stop,
@@ -85,7 +89,8 @@ export async function startTestKeyfold(
   };
 }
 
-async function send(
+/** One request to a server, wherever it runs. */
+export async function sendJson(
   url: string,
   of: { readonly method: string; readonly body: unknown; readonly options: RequestOptions },
 ): Promise<Answer> {

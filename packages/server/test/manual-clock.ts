@@ -21,4 +21,9 @@ export class ManualClock implements Clock {
     this.#wallMs += ms;
     this.#monotonicMs += ms;
   }
+
+  /** Sets the wall clock alone. */
+  setTo(wallMs: number): void {
+    this.#wallMs = wallMs;
+  }
 }

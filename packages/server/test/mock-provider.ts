@@ -1,4 +1,7 @@
-/** Test support: an OpenAI-compatible provider on a loopback port that behaves as it is told, and keeps its own bill. */
+/**
+ * Test support: an OpenAI-compatible provider on a loopback port (chat, streamed or not, and embeddings) that behaves as
+ * it is told, and keeps its own bill.
+ */
 import { once } from 'node:events';
 import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -12,6 +15,12 @@ export type Behaviour =
   | { readonly kind: 'html' }
   | { readonly kind: 'no-usage' }
   | { readonly kind: 'negative-usage' }
+  /** Answers in full, with this value as its usage. */
+  | { readonly kind: 'usage'; readonly usage: unknown }
+  /** These pieces of an event stream, byte for byte, and its end. */
+  | { readonly kind: 'raw-stream'; readonly pieces: readonly string[] }
+  /** Some events, then silence until the client has gone. */
+  | { readonly kind: 'stalled-stream' }
   /** Some events, then the connection breaks. */
   | { readonly kind: 'half-stream' }
   /** Takes the request and never answers. */
@@ -42,6 +51,8 @@ export interface MockProvider extends AsyncDisposable {
   behave(behaviour: Behaviour): void;
   /** For the next calls, one each; then as `behave` said. */
   script(...behaviours: readonly Behaviour[]): void;
+  /** Forgets what is left of the script. */
+  unscript(): void;
   /** Resolves once this many calls have arrived since the start. */
   arrived(count: number): Promise<void>;
   stop(): Promise<void>;
@@ -82,6 +93,10 @@ class Provider implements MockProvider {
 
   script(...behaviours: readonly Behaviour[]): void {
     this.#script.push(...behaviours);
+  }
+
+  unscript(): void {
+    this.#script.length = 0;
   }
 
   arrived(count: number): Promise<void> {
@@ -146,6 +161,16 @@ class Provider implements MockProvider {
           text: JSON.stringify({ error: { message: 'as told', type: 'mock', param: null, code: 'mock' } }),
         });
         return;
+      case 'raw-stream':
+        this.#charge(TOKENS);
+        startEvents(outgoing);
+        for (const piece of behaviour.pieces) outgoing.write(piece);
+        outgoing.end();
+        return;
+      case 'stalled-stream':
+        startEvents(outgoing);
+        for (const word of WORDS.slice(0, 2)) writeEvent(outgoing, chunkOf(body, { word }));
+        return;
       case 'half-stream':
         startEvents(outgoing);
         for (const word of WORDS.slice(0, 2)) writeEvent(outgoing, chunkOf(body, { word }));
@@ -154,28 +179,25 @@ class Provider implements MockProvider {
       case 'ok':
       case 'no-usage':
       case 'negative-usage':
+      case 'usage':
         this.#complete(behaviour, { outgoing, body });
     }
   }
 
+  #charge({ input, output }: TokenCount): void {
+    this.#bill.calls++;
+    this.#bill.input += input;
+    this.#bill.output += output;
+  }
+
   #complete(
-    behaviour: Extract<Behaviour, { kind: 'ok' | 'no-usage' | 'negative-usage' }>,
+    behaviour: Extract<Behaviour, { kind: 'ok' | 'no-usage' | 'negative-usage' | 'usage' }>,
     { outgoing, body }: { outgoing: ServerResponse; body: ReceivedCall['body'] },
   ): void {
     const tokens = (behaviour.kind === 'ok' ? behaviour.tokens : undefined) ?? TOKENS;
     const text = (behaviour.kind === 'ok' ? behaviour.text : undefined) ?? WORDS.join('');
-    const sign = behaviour.kind === 'negative-usage' ? -1 : 1;
-    const usage =
-      behaviour.kind === 'no-usage'
-        ? undefined
-        : {
-            prompt_tokens: tokens.input * sign,
-            completion_tokens: tokens.output * sign,
-            total_tokens: (tokens.input + tokens.output) * sign,
-          };
-    this.#bill.calls++;
-    this.#bill.input += tokens.input;
-    this.#bill.output += tokens.output;
+    const usage = usageOf(behaviour, tokens);
+    this.#charge(tokens);
     if (body['stream'] === true) {
       startEvents(outgoing);
       for (const word of WORDS) writeEvent(outgoing, chunkOf(body, { word }));
@@ -185,13 +207,30 @@ class Provider implements MockProvider {
       outgoing.end('data: [DONE]\n\n');
       return;
     }
-    const answer = {
-      ...headOf(body, 'chat.completion'),
-      choices: [{ index: 0, message: { role: 'assistant', content: text }, finish_reason: 'stop' }],
-      ...(usage === undefined ? {} : { usage }),
-    };
+    const content =
+      body['input'] === undefined
+        ? {
+            ...headOf(body, 'chat.completion'),
+            choices: [{ index: 0, message: { role: 'assistant', content: text }, finish_reason: 'stop' }],
+          }
+        : { ...headOf(body, 'list'), data: [{ object: 'embedding', index: 0, embedding: [0, 0.6, 0.8] }] };
+    const answer = { ...content, ...(usage === undefined ? {} : { usage }) };
     sendText(outgoing, { status: 200, type: 'application/json', text: JSON.stringify(answer) });
   }
+}
+
+function usageOf(
+  behaviour: Extract<Behaviour, { kind: 'ok' | 'no-usage' | 'negative-usage' | 'usage' }>,
+  { input, output }: TokenCount,
+): unknown {
+  if (behaviour.kind === 'no-usage') return undefined;
+  if (behaviour.kind === 'usage') return behaviour.usage;
+  const sign = behaviour.kind === 'negative-usage' ? -1 : 1;
+  return {
+    prompt_tokens: input * sign,
+    completion_tokens: output * sign,
+    total_tokens: (input + output) * sign,
+  };
 }
 
 function wantsUsage(body: ReceivedCall['body']): boolean {

@@ -1,4 +1,5 @@
 /** Credentials: add, list, show, change, rotate, delete. A secret goes in and never comes back. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Credential } from '../credentials/credential.ts';
 import type { CredentialStore, SealedCredential } from '../credentials/credential-store.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -187,7 +188,16 @@ async function updateCredential(
   const next = { ...nextVersion(rooms, before), ...rules, name: body.name ?? before.name };
   const taken = await checkName(rooms, next);
   if (taken !== undefined) return taken;
-  const secret = rooms.credentials.open(before);
+  // Whoever may say where a secret is sent could otherwise have a secret sent to themselves that they never saw.
+  const isMoved =
+    next.baseUrl !== before.baseUrl || !isDeepStrictEqual(next.allowNetworks, before.allowNetworks);
+  if (isMoved && body.secret === undefined) {
+    return new Denial('invalid_request', {
+      message: 'Send the secret again to change base_url or allow_networks: they decide where it goes.',
+      param: 'secret',
+    });
+  }
+  const secret = body.secret ?? rooms.credentials.open(before);
   return replace(rooms, { before, next, secret, fields: Object.keys(body) });
 }
 

@@ -34,6 +34,7 @@ export const updateCredentialBody = z.strictObject({
   base_url: baseUrl.optional(),
   allow_networks: networks.optional(),
   models: models.nullable().optional(),
+  secret: secret.optional(),
 });
 
 export const rotateCredentialBody = z.strictObject({ secret });

@@ -1,14 +1,14 @@
 /** Keys: create, list, show, update, revoke, rotate. */
-import type { KeyIssuer } from '../keys/issue-key.ts';
+import type { KeyIssuer, KeyRules } from '../keys/issue-key.ts';
 import { GRACE_S_DEFAULT, GRACE_S_MAX } from '../keys/issue-key.ts';
-import { EVERY_PERMISSION, type Key, type KeyLimits, type Principal } from '../keys/key.ts';
+import { type Key, type KeyLimits, type Principal } from '../keys/key.ts';
 import type { KeyStore } from '../keys/key-store.ts';
 import type { BudgetStore } from '../ledger/budget-store.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Denial } from '../kernel/denial.ts';
 import type { NewId } from '../kernel/new-id.ts';
 import type { Database } from '../storage/database.ts';
-import { checkPermission } from '../access/authorize.ts';
+import { checkGrant } from '../access/grant.ts';
 import { type BudgetInput, planBudgets } from './budget-plan.ts';
 import { type Change, type Endpoint, defineEndpoint, ok } from './endpoint.ts';
 import {
@@ -141,15 +141,13 @@ async function createKey(
   principal: Principal,
   body: CreateKeyBody,
 ): Promise<Change | Denial> {
-  const refused = checkGrant(principal, { kind: body.kind, permissions: body.permissions });
-  if (refused !== undefined) return refused;
   const project = await rooms.projects.find(
     principal.key.organizationId,
     body.project_id ?? principal.key.projectId,
   );
   if (project === undefined)
     return new Denial('not_found', { message: 'There is no such project.', param: 'project_id' });
-  const issued = rooms.issuer.issue({
+  const rules: KeyRules = {
     organizationId: principal.key.organizationId,
     projectId: project.id,
     kind: body.kind,
@@ -162,7 +160,10 @@ async function createKey(
     autoRotate: body.auto_rotate ?? false,
     rotationIntervalS: body.rotation_interval ?? ROTATION_INTERVAL_S_DEFAULT,
     metadata: body.metadata ?? undefined,
-  });
+  };
+  const refused = checkGrant(principal, rules);
+  if (refused !== undefined) return refused;
+  const issued = rooms.issuer.issue(rules);
   const plan = await planBudgets(rooms, {
     scope: 'key',
     scopeId: issued.key.id,
@@ -194,12 +195,9 @@ async function updateKey(
   if (found === undefined) return new Denial('not_found');
   const before = found.key;
   if (before.revokedAtMs !== undefined) return new Denial('conflict', { message: 'The key is revoked.' });
-  const permissions = body.permissions ?? before.permissions;
-  const refused = checkGrant(principal, { kind: before.kind, permissions });
-  if (refused !== undefined) return refused;
   const key: Key = {
     ...before,
-    permissions,
+    permissions: body.permissions ?? before.permissions,
     name: body.name === undefined ? before.name : (body.name ?? undefined),
     models: body.models === undefined ? before.models : (body.models ?? undefined),
     networks: body.networks === undefined ? before.networks : (body.networks ?? undefined),
@@ -209,6 +207,8 @@ async function updateKey(
     rotationIntervalS: body.rotation_interval ?? before.rotationIntervalS,
     metadata: body.metadata === undefined ? before.metadata : (body.metadata ?? undefined),
   };
+  const refused = checkGrant(principal, key);
+  if (refused !== undefined) return refused;
   const plan = await planBudgets(rooms, {
     scope: 'key',
     scopeId: key.id,
@@ -271,36 +271,6 @@ async function rotateKey(
       },
     },
   };
-}
-
-/** Permissions fit the key's kind, and an admin key never grants what it does not have. */
-function checkGrant(principal: Principal, granted: Pick<Key, 'kind' | 'permissions'>): Denial | undefined {
-  const isAdmin = granted.kind === 'admin';
-  for (const permission of granted.permissions) {
-    if (permission === EVERY_PERMISSION) {
-      if (!isAdmin || principal.key.permissions.includes(EVERY_PERMISSION)) continue;
-      return new Denial('permission_denied', {
-        message: "Only a key with '*' may grant '*'.",
-        param: 'permissions',
-      });
-    }
-    if (permission.includes(':') !== isAdmin) {
-      const kinds = isAdmin
-        ? "'admin' keys take noun:verb permissions"
-        : `'${granted.kind}' keys take data-plane permissions`;
-      return new Denial('invalid_request', {
-        message: `${kinds}; '${permission}' is not one.`,
-        param: 'permissions',
-      });
-    }
-    if (isAdmin && checkPermission(principal.key, permission) !== undefined) {
-      return new Denial('permission_denied', {
-        message: `You may not grant '${permission}', which you do not have.`,
-        param: 'permissions',
-      });
-    }
-  }
-  return undefined;
 }
 
 const NO_LIMITS: KeyLimits = {

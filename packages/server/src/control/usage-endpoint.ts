@@ -1,6 +1,6 @@
 /** `GET /v1/usage`: what was used and what it cost, summed by key, project, model, provider or time; JSON or CSV. */
-import { addNanos, formatUsd, nanos } from '@keyfold/protocol';
-import type { Denial } from '../kernel/denial.ts';
+import { formatUsd } from '@keyfold/protocol';
+import { Denial } from '../kernel/denial.ts';
 import type { Principal } from '../keys/key.ts';
 import {
   type CallFilter,
@@ -92,10 +92,8 @@ async function reportUsage(
     toMs: query.to,
   };
   const groups = query.group_by ?? [];
-  const sums =
-    groups.length === 0
-      ? [total(await rooms.reports.sumUsage(filter, ['provider']))]
-      : await rooms.reports.sumUsage(filter, groups);
+  const sums = await rooms.reports.sumUsage(filter, groups);
+  if (sums instanceof Denial) return sums;
   const rows = sums.toSorted((a, b) => compare(groups, [a, b])).map((sum) => renderSum(sum, groups));
   if (query.format === 'json') {
     return ok({ object: 'list', data: rows, has_more: false, first_id: null, last_id: null });
@@ -136,21 +134,6 @@ function renderSum(sum: UsageSum, groups: readonly UsageGroup[]): Record<string,
     output_tokens: Number(sum.outputTokens),
     reasoning_tokens: Number(sum.reasoningTokens),
     cost_usd: formatUsd(sum.cost),
-  };
-}
-
-/** The sum of sums; of none, zero. */
-function total(sums: readonly UsageSum[]): UsageSum {
-  const add = (of: (sum: UsageSum) => bigint) => sums.reduce((all, sum) => all + of(sum), 0n);
-  return {
-    group: {},
-    calls: add(({ calls }) => calls),
-    inputTokens: add(({ inputTokens }) => inputTokens),
-    cachedInputTokens: add(({ cachedInputTokens }) => cachedInputTokens),
-    cacheWriteTokens: add(({ cacheWriteTokens }) => cacheWriteTokens),
-    outputTokens: add(({ outputTokens }) => outputTokens),
-    reasoningTokens: add(({ reasoningTokens }) => reasoningTokens),
-    cost: addNanos(nanos(0n), ...sums.map(({ cost }) => cost)),
   };
 }
 

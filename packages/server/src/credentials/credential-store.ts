@@ -3,7 +3,7 @@ import type { Id } from '@keyfold/protocol';
 import type { Selectable } from 'kysely';
 import type { Clock } from '../kernel/clock.ts';
 import { ExpiringCache } from '../kernel/expiring-cache.ts';
-import type { Sealer } from '../sealing/sealer.ts';
+import type { Sealer, UnwrappedSecret } from '../sealing/sealer.ts';
 import type { Database } from '../storage/database.ts';
 import type { Schema } from '../storage/schema.ts';
 import type { SqlStep } from '../storage/statement.ts';
@@ -21,6 +21,8 @@ export class CredentialStore {
   readonly #database: Database;
   readonly #sealer: Sealer;
   readonly #byOrganization: ExpiringCache<readonly SealedCredential[]>;
+  /** By the cached row, and gone with it: the plaintext itself is made for each call. */
+  readonly #unwrapped = new WeakMap<SealedCredential, UnwrappedSecret>();
 
   constructor(parts: { database: Database; sealer: Sealer; clock: Clock }) {
     this.#database = parts.database;
@@ -47,15 +49,28 @@ export class CredentialStore {
 
   /** The secret. Throws `Fault('unavailable')` when the row was edited or moved: its base URL is part of the seal. */
   open(credential: SealedCredential): string {
-    const plaintext = this.#sealer.open(credential.sealed, sealContext(credential));
+    let unwrapped = this.#unwrapped.get(credential);
+    if (unwrapped === undefined) {
+      unwrapped = this.#sealer.unwrap(credential.sealed, sealContext(credential));
+      this.#unwrapped.set(credential, unwrapped);
+    }
+    const plaintext = unwrapped.open();
     const secret = plaintext.toString('utf8');
     plaintext.fill(0);
     return secret;
   }
 
+  /** Refused when the organization has a credential of that name. */
   insertStep(credential: Credential, secret: string): SqlStep {
     const row = this.#toRow(credential, secret);
-    return this.#database.step((db) => db.insertInto('credentials').values(row));
+    return this.#database.step(
+      (db) =>
+        db
+          .insertInto('credentials')
+          .values(row)
+          .onConflict((conflict) => conflict.columns(['organization_id', 'name']).doNothing()),
+      'changes-row',
+    );
   }
 
   /** Replaces the credential, sealed anew, if nobody changed it since it was read. */

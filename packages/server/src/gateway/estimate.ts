@@ -2,6 +2,7 @@
 import { type Nanos, ZERO_NANOS } from '@keyfold/protocol';
 import { Denial } from '../kernel/denial.ts';
 import { worstCaseCost } from '../pricing/cost.ts';
+import type { ModelPrice } from '../pricing/model-price.ts';
 import type { Target } from '../routing/select-target.ts';
 import type { ParsedCall } from './parse-call.ts';
 
@@ -41,25 +42,42 @@ export function estimateCall(
       message: `The model '${target.provider}/${target.model}' has no price, and this key is under a budget. Set one with PUT /v1/catalog/models/${target.provider}/${target.model}.`,
     });
   }
-  const isEmbedding = call.endpoint === 'embeddings';
-  const asked = isEmbedding ? 0 : call.outputTokensMax;
-  const needsCap = asked === undefined && price?.outputTokensMax === undefined;
-  const outputTokensCap = needsCap && under.isBudgeted ? OUTPUT_TOKENS_INJECTED : undefined;
-  const perChoice = Math.min(asked ?? outputTokensCap ?? Infinity, price?.outputTokensMax ?? Infinity);
+  const output = boundOutput(call, price, under.isBudgeted);
   // No token is shorter than a byte, and no input is longer than the model's context.
   const inputBound = call.body.length + call.mediaParts * MEDIA_PART_TOKENS + FRAMING_TOKENS;
   const inputTokensMax = Math.min(inputBound, price?.contextTokens ?? Infinity);
-  // Unbounded output is left only to calls that no budget covers; they hold as much as an injected limit would.
-  const outputTokensMax = call.choices * (Number.isFinite(perChoice) ? perChoice : OUTPUT_TOKENS_INJECTED);
   const isCharged = price !== undefined && !under.isFree;
-  const likelyOutput = call.choices * Math.min(asked ?? OUTPUT_TOKENS_LIKELY, perChoice);
   return {
-    cost: isCharged ? worstCaseCost(price, { inputTokensMax, outputTokensMax }) : ZERO_NANOS,
-    tokens: Math.ceil(call.body.length / BYTES_PER_TOKEN_LIKELY) + likelyOutput,
-    outputTokensCap,
+    cost: isCharged
+      ? worstCaseCost(price, { inputTokensMax, outputTokensMax: output.tokensMax })
+      : ZERO_NANOS,
+    tokens: Math.ceil(call.body.length / BYTES_PER_TOKEN_LIKELY) + output.likely,
+    outputTokensCap: output.cap,
     possible: {
       inputTokens: inputBound,
       outputTokens: call.choices * (price?.outputTokensMax ?? OUTPUT_TOKENS_BELIEVED),
     },
+  };
+}
+
+interface OutputBound {
+  readonly tokensMax: number;
+  readonly likely: number;
+  /** To be written into the request. */
+  readonly cap: number | undefined;
+}
+
+/** What the client asked for, what the model can, or what is written into the request: the least of them, for each choice. */
+function boundOutput(call: ParsedCall, price: ModelPrice | undefined, isBudgeted: boolean): OutputBound {
+  if (call.endpoint === 'embeddings') return { tokensMax: 0, likely: 0, cap: undefined };
+  const asked = call.outputTokensMax;
+  const isUnbounded = asked === undefined && price?.outputTokensMax === undefined;
+  const cap = isUnbounded && isBudgeted ? OUTPUT_TOKENS_INJECTED : undefined;
+  // Unbounded output is left only to calls that no budget covers; they hold as much as an injected limit would.
+  const bounded = Math.min(asked ?? Infinity, price?.outputTokensMax ?? asked ?? OUTPUT_TOKENS_INJECTED);
+  return {
+    tokensMax: call.choices * bounded,
+    likely: call.choices * Math.min(asked ?? OUTPUT_TOKENS_LIKELY, bounded),
+    cap,
   };
 }

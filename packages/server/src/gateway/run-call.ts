@@ -1,5 +1,6 @@
 /** Sends a decided call, relays its answer, and resolves its reservation exactly once, however it ends. */
 import type { IncomingHttpHeaders } from 'node:http';
+import { ERRORS } from '@keyfold/protocol';
 import type { CredentialStore } from '../credentials/credential-store.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
@@ -195,7 +196,7 @@ class CallRun implements UpstreamReceiver {
     const retryAfter = this.#headers['retry-after'];
     const refusal = explainFailure(failure, { status: this.#status, body, retryAfter });
     if (refusal instanceof Fault) this.#rooms.telemetry.fault(refusal, this.#run.exchange.requestId);
-    this.#resolve(settleFailed({ status: this.#status, error: `provider_${failure.kind}` }));
+    this.#resolve(settleFailed({ status: ERRORS[refusal.code].status, error: `provider_${failure.kind}` }));
     this.#run.exchange.refuse(refusal, callHeaders(this.#run.decision, undefined));
     this.#onOver();
   }

@@ -7,6 +7,7 @@ export class StreamRelay {
   readonly #client: ClientStream;
   readonly #tap: StreamTap;
   #isPaused = false;
+  #trailing: Buffer | undefined;
 
   constructor(parts: { client: ClientStream; tap: StreamTap; resume: () => void }) {
     this.#client = parts.client;
@@ -28,14 +29,16 @@ export class StreamRelay {
     return isTaken;
   }
 
-  /** What the tap saw; bytes that it held back go to the client. */
+  /** What the tap saw, when nothing more comes. */
   finish(): StreamSummary {
     const summary = this.#tap.finish();
-    if (summary.trailing !== undefined) this.#write(summary.trailing);
+    this.#trailing = summary.trailing;
     return summary;
   }
 
+  /** Bytes that the tap held back go to the client; of a stream that fails they are part of an event without an end. */
   end(): void {
+    if (this.#trailing !== undefined) this.#write(this.#trailing);
     this.#client.end();
   }
 

@@ -82,6 +82,7 @@ export class NodeExchange implements ClientExchange, ClientStream {
   }
 
   fail(fault: Fault): void {
-    this.#outgoing.end(`data: ${renderOpenAiError(fault).body}\n\n`);
+    // The blank line ends an event that was cut off, so that the error stands in one of its own.
+    this.#outgoing.end(`\n\ndata: ${renderOpenAiError(fault).body}\n\n`);
   }
 }

@@ -1,5 +1,5 @@
 /** Issues, rotates, changes and revokes keys. Each returns the steps for one unit of work, and the secret that is shown once. */
-import { type Id, SECRET_BYTES, displaySecret, formatSecret } from '@keyfold/protocol';
+import { SECRET_BYTES, displaySecret, formatSecret } from '@keyfold/protocol';
 import type { Clock } from '../kernel/clock.ts';
 import type { NewId } from '../kernel/new-id.ts';
 import type { RandomSource } from '../kernel/random.ts';
@@ -76,7 +76,7 @@ export class KeyIssuer {
     const lifeMs = (key.rotationIntervalS + GRACE_S_DEFAULT) * 1_000;
     const version: NewVersion = {
       id: this.#newId('version'),
-      keyId: key.id as Id<'key'>,
+      keyId: key.id,
       version: number,
       display: displaySecret(secret),
       createdAtMs: nowMs,

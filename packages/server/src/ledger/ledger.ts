@@ -3,12 +3,14 @@
  * commit before anything is sent; it is resolved exactly once, by settlement, release or expiry.
  */
 import { ZERO_NANOS, formatUsd } from '@keyfold/protocol';
+import type { AuditDetail } from '../audit/audit-event.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Denial } from '../kernel/denial.ts';
 import type { NewId } from '../kernel/new-id.ts';
 import type { Database } from '../storage/database.ts';
 import type { Step } from '../storage/statement.ts';
+import type { Usage } from '../pricing/model-price.ts';
 import type { Budget } from './budget.ts';
 import { type LedgerStatements, prepareLedgerStatements } from './ledger-statements.ts';
 import { periodEndMs, periodStartMs } from './period.ts';
@@ -96,17 +98,27 @@ function resolutionEvent(reservation: Reservation, resolution: Resolution) {
   return {
     ...callEvent(actions[resolution.kind], reservation, {
       status: resolution.status,
-      input_tokens: usage.inputTokens,
-      cached_input_tokens: usage.cachedInputTokens,
-      cache_write_tokens: usage.cacheWriteTokens + (usage.longCacheWriteTokens ?? 0),
-      output_tokens: usage.outputTokens,
-      reasoning_tokens: usage.reasoningTokens,
-      certainty: usage.certainty,
+      ...tokenDetail(usage),
       ...(resolution.error === undefined ? {} : { error: resolution.error }),
       ...(resolution.flags.length === 0 ? {} : { flags: resolution.flags }),
     }),
     cost: resolution.cost,
   };
+}
+
+/** The classes that were used; those that are absent were not. */
+function tokenDetail(usage: Usage): AuditDetail {
+  const detail: Record<string, string | number> = {};
+  if (usage.certainty === 'estimated') detail['certainty'] = usage.certainty;
+  const classes = {
+    input_tokens: usage.inputTokens,
+    cached_input_tokens: usage.cachedInputTokens,
+    cache_write_tokens: usage.cacheWriteTokens + (usage.longCacheWriteTokens ?? 0),
+    output_tokens: usage.outputTokens,
+    reasoning_tokens: usage.reasoningTokens,
+  };
+  for (const [name, tokens] of Object.entries(classes)) if (tokens > 0) detail[name] = tokens;
+  return detail;
 }
 
 function exhausted(budget: Budget, nowMs: number): Denial {

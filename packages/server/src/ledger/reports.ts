@@ -2,6 +2,7 @@
 import { type Id, type Nanos, nanos } from '@keyfold/protocol';
 import { type Selectable, sql } from 'kysely';
 import type { Clock } from '../kernel/clock.ts';
+import { Denial } from '../kernel/denial.ts';
 import type { Database } from '../storage/database.ts';
 import type { Schema } from '../storage/schema.ts';
 import { periodStartMs } from './period.ts';
@@ -44,6 +45,7 @@ export interface UsageSum {
 export const USAGE_ROWS_MAX = 10_000;
 
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 export class LedgerReports {
   readonly #database: Database;
@@ -96,9 +98,13 @@ export class LedgerReports {
     });
   }
 
-  /** Sums by any of the groups, largest time first; times are UTC. At most `USAGE_ROWS_MAX` rows. */
-  async sumUsage(filter: CallFilter, groups: readonly UsageGroup[]): Promise<UsageSum[]> {
-    const hours = groups.some((group) => group === 'hour' || group === 'day' || group === 'month');
+  /** Sums by any of the groups; times are UTC. Refused, never cut off, when there are more than `USAGE_ROWS_MAX` rows. */
+  async sumUsage(filter: CallFilter, groups: readonly UsageGroup[]): Promise<UsageSum[] | Denial> {
+    const timeMs = groups.includes('hour')
+      ? HOUR_MS
+      : groups.some((group) => group === 'day' || group === 'month')
+        ? DAY_MS
+        : undefined;
     const columns = groups.flatMap((group) => COLUMN_OF[group] ?? []);
     const rows = await this.#database.read((db) => {
       let query = db
@@ -115,9 +121,9 @@ export class LedgerReports {
         .where('organization_id', '=', filter.organizationId);
       for (const column of columns)
         query = query.select(sql<string>`${sql.ref(column)}`.as(column)).groupBy(sql.ref(column));
-      if (hours) {
-        const hour = sql<bigint>`reserved_at / ${sql.lit(HOUR_MS)}`;
-        query = query.select(hour.as('hour')).groupBy(hour);
+      if (timeMs !== undefined) {
+        const start = sql<bigint>`reserved_at / ${sql.lit(timeMs)} * ${sql.lit(timeMs)}`;
+        query = query.select(start.as('start')).groupBy(start);
       }
       if (filter.keyId !== undefined) query = query.where('key_id', '=', filter.keyId);
       if (filter.projectId !== undefined) query = query.where('project_id', '=', filter.projectId);
@@ -125,9 +131,15 @@ export class LedgerReports {
       if (filter.provider !== undefined) query = query.where('provider', '=', filter.provider);
       if (filter.fromMs !== undefined) query = query.where('reserved_at', '>=', BigInt(filter.fromMs));
       if (filter.toMs !== undefined) query = query.where('reserved_at', '<', BigInt(filter.toMs));
-      return query.limit(USAGE_ROWS_MAX);
+      return query.limit(USAGE_ROWS_MAX + 1);
     });
-    return mergeGroups(rows as unknown as SumRow[], groups);
+    if (rows.length > USAGE_ROWS_MAX) {
+      return new Denial('invalid_request', {
+        message: `The report has more than ${USAGE_ROWS_MAX} rows. Shorten the time or group by less.`,
+        param: 'group_by',
+      });
+    }
+    return mergeGroups(rows, groups);
   }
 }
 
@@ -140,14 +152,15 @@ const COLUMN_OF: Readonly<Partial<Record<UsageGroup, 'key_id' | 'project_id' | '
 
 type SumRow = Readonly<Record<string, string | bigint>>;
 
-/** Sums of hours become sums of days or months here, since the databases differ in how they name a time. */
+/** Sums of days become sums of months here, since the databases differ in how they name a time. */
 function mergeGroups(rows: readonly SumRow[], groups: readonly UsageGroup[]): UsageSum[] {
   const sums = new Map<string, UsageSum>();
   for (const row of rows) {
     const group = Object.fromEntries(groups.map((name) => [name, groupValue(name, row)]));
     const id = JSON.stringify(group);
     const before = sums.get(id);
-    const add = (name: string, was: bigint | undefined) => (row[name] as bigint) + (was ?? 0n);
+    // A sum over no rows is null.
+    const add = (name: string, was: bigint | undefined) => ((row[name] as bigint | null) ?? 0n) + (was ?? 0n);
     sums.set(id, {
       group,
       calls: add('calls', before?.calls),
@@ -159,12 +172,12 @@ function mergeGroups(rows: readonly SumRow[], groups: readonly UsageGroup[]): Us
       cost: nanos(add('cost_nanos', before?.cost)),
     });
   }
-  return [...sums.values()].filter((sum) => sum.calls > 0n);
+  return [...sums.values()];
 }
 
 function groupValue(group: UsageGroup, row: SumRow): string {
   const column = COLUMN_OF[group];
   if (column !== undefined) return String(row[column]);
-  const text = new Date(Number(row['hour']) * HOUR_MS).toISOString();
+  const text = new Date(Number(row['start'])).toISOString();
   return group === 'hour' ? `${text.slice(0, 13)}:00:00Z` : text.slice(0, group === 'day' ? 10 : 7);
 }

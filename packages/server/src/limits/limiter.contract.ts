@@ -17,7 +17,7 @@ export function limiterContract(name: string, create: (clock: ManualClock) => Li
       const { limiter } = setUp();
       const rules = { ...NONE, requestsPerMinute: 100 };
       const answers = await Promise.all(
-        Array.from({ length: 500 }, () => limiter.admit('key', { rules, tokens: 0 })),
+        Array.from({ length: 500 }, async () => limiter.admit('key', { rules, tokens: 0 })),
       );
       assert.equal(answers.filter((answer) => !(answer instanceof Denial)).length, 100);
     });

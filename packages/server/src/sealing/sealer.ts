@@ -3,13 +3,18 @@
  * random 96-bit IV and a 128-bit tag; the key-encryption key wraps the data key in the same way. The context is
  * authenticated, so that a sealed value moved to another row, or whose row was edited, does not open.
  */
-import { createCipheriv, createDecipheriv, type KeyObject } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
 import { Fault } from '../kernel/fault.ts';
 import type { RandomSource } from '../kernel/random.ts';
 import type { RootKey } from './root-key.ts';
 
 /** What a sealed value is bound to, in a fixed order. Opening with any part changed fails. */
 export type SealContext = readonly string[];
+
+/** A secret whose data key is unwrapped. Each `open` decrypts anew; the caller clears what it gets. */
+export interface UnwrappedSecret {
+  open(): Buffer;
+}
 
 const FORMAT = 'keyfold/sealed/v1';
 const IV_BYTES = 12;
@@ -39,6 +44,11 @@ export class Sealer {
 
   /** The plaintext; the caller clears it. Throws `Fault('unavailable')` when key or context differ, or a byte was changed. */
   open(sealed: string, context: SealContext): Buffer {
+    return this.unwrap(sealed, context).open();
+  }
+
+  /** Unwraps the data key alone, for a secret that is opened for every call. The data key stays outside the heap. */
+  unwrap(sealed: string, context: SealContext): UnwrappedSecret {
     const [kekId, wrapped, ciphertext] = sealed.split('.');
     if (kekId !== this.#kekId || wrapped === undefined || ciphertext === undefined) {
       throw new Fault('unavailable', {
@@ -46,17 +56,10 @@ export class Sealer {
       });
     }
     const aad = this.#associatedData(context);
-    try {
-      const dataKey = decrypt(this.#kek, Buffer.from(wrapped, 'base64url'), aad);
-      const plaintext = decrypt(dataKey, Buffer.from(ciphertext, 'base64url'), aad);
-      dataKey.fill(0);
-      return plaintext;
-    } catch (error) {
-      throw new Fault('unavailable', {
-        internal: 'a sealed value does not open: its row was changed, moved or damaged',
-        cause: error,
-      });
-    }
+    const dataKey = decrypt(this.#kek, Buffer.from(wrapped, 'base64url'), aad);
+    const secret = { key: createSecretKey(dataKey), ciphertext: Buffer.from(ciphertext, 'base64url'), aad };
+    dataKey.fill(0);
+    return { open: () => decrypt(secret.key, secret.ciphertext, secret.aad) };
   }
 
   #encrypt(key: KeyObject | Buffer, plaintext: Buffer, aad: Buffer): Buffer {
@@ -79,14 +82,21 @@ export class Sealer {
   }
 }
 
-function decrypt(key: KeyObject | Buffer, sealed: Buffer, aad: Buffer): Buffer {
-  const iv = sealed.subarray(0, IV_BYTES);
-  const tag = sealed.subarray(sealed.length - TAG_BYTES);
-  const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: TAG_BYTES });
-  decipher.setAAD(aad);
-  decipher.setAuthTag(tag);
-  return Buffer.concat([
-    decipher.update(sealed.subarray(IV_BYTES, sealed.length - TAG_BYTES)),
-    decipher.final(),
-  ]);
+function decrypt(key: KeyObject, sealed: Buffer, aad: Buffer): Buffer {
+  try {
+    const iv = sealed.subarray(0, IV_BYTES);
+    const tag = sealed.subarray(sealed.length - TAG_BYTES);
+    const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: TAG_BYTES });
+    decipher.setAAD(aad);
+    decipher.setAuthTag(tag);
+    return Buffer.concat([
+      decipher.update(sealed.subarray(IV_BYTES, sealed.length - TAG_BYTES)),
+      decipher.final(),
+    ]);
+  } catch (error) {
+    throw new Fault('unavailable', {
+      internal: 'a sealed value does not open: its row was changed, moved or damaged',
+      cause: error,
+    });
+  }
 }

@@ -18,6 +18,9 @@ export interface ChainedRecord {
   readonly state: ChainState;
 }
 
+const LEAF_PREFIX = '\0';
+const HEAD_PREFIX = Buffer.of(0x02);
+
 /** Numbers a record and chains it. `body` is its JSON without the opening `{`; the stored bytes are what is hashed. */
 export function chainRecord(state: ChainState, body: string): ChainedRecord {
   const sequence = state.sequence + 1;
@@ -27,7 +30,7 @@ export function chainRecord(state: ChainState, body: string): ChainedRecord {
 
 /** The head that follows `head` when `record` is the next one. */
 export function nextHead(head: Buffer, record: string): Buffer {
-  const text = Buffer.from(`\0${record}`, 'utf8');
-  const leaf = hash('sha256', text, 'buffer');
-  return hash('sha256', Buffer.concat([Buffer.of(0x02), head, leaf]), 'buffer');
+  // A text is hashed as its UTF-8 bytes.
+  const leaf = hash('sha256', LEAF_PREFIX + record, 'buffer');
+  return hash('sha256', Buffer.concat([HEAD_PREFIX, head, leaf]), 'buffer');
 }

@@ -48,7 +48,7 @@ export class BalanceBatch {
   }
 
   undoTo(mark: number): void {
-    for (const undo of this.#log.splice(mark).reverse()) {
+    for (const undo of this.#log.splice(mark).toReversed()) {
       undo.row.posted = undo.posted;
       undo.row.held = undo.held;
     }

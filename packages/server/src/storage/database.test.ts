@@ -98,7 +98,7 @@ for (const kind of DATABASE_KINDS) {
         database.commit({ steps: [add, { ...add, cap: 5n }] }),
         database.commit({ steps: [add, setFact({ name: 'guarded', value: 'duplicate name' })] }),
         database.commit({
-          steps: [add, { append: '"x":1' + '}' }, changeFact({ name: 'guarded', from: 'no', to: '1' })],
+          steps: [add, { append: '"x":1}' }, changeFact({ name: 'guarded', from: 'no', to: '1' })],
         }),
         database.commit({ steps: [{ balance, posted: 0n, held: -100n }] }),
         database.commit({ steps: [add] }),

@@ -109,8 +109,7 @@ export const initial: Migration = {
       .addColumn('at', 'bigint', required)
       .addColumn('record', 'text', required)
       .addColumn('head', 'text', required)
-      .addPrimaryKeyConstraint('audit_records_key', ['node', 'sequence'])
-      .$call(clustered(dialect)),
+      .addPrimaryKeyConstraint('audit_records_key', ['node', 'sequence']),
   ],
 };
 

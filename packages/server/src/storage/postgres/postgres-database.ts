@@ -4,7 +4,8 @@ import pg from 'pg';
 import { Fault, describeError } from '../../kernel/fault.ts';
 import type { Database, Outcome, UnitOfWork, Urgency } from '../database.ts';
 import { GroupCommit, type UnitResult } from '../group-commit.ts';
-import { FACTS_TABLE, SCHEMA_VERSION_QUERY, pendingMigrations } from '../migrations/migration.ts';
+import { renderMigrations } from '../migrations/migration.ts';
+import { FACTS_TABLE, SCHEMA_VERSION_QUERY, pendingStatements } from '../migrations/pending.ts';
 import { createQueryBuilder } from '../query-builder.ts';
 import type { Schema } from '../schema.ts';
 import {
@@ -133,7 +134,7 @@ const PROBE: SqlStep = { sql: "update facts set value = value where name = 'sche
 async function migrate(client: pg.Client): Promise<void> {
   await client.query(FACTS_TABLE);
   const { rows } = await client.query<{ value: string }>(SCHEMA_VERSION_QUERY);
-  const pending = pendingMigrations('postgres', Number(rows[0]?.value ?? 0));
+  const pending = pendingStatements(renderMigrations('postgres'), Number(rows[0]?.value ?? 0));
   if (pending.length === 0) return;
   await client.query('begin');
   try {

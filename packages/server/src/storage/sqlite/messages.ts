@@ -1,4 +1,5 @@
 /** What the event loop and the SQLite worker say to each other. Statements cross once and are then called by number. */
+import type { MigrationSql } from '../migrations/pending.ts';
 import type { SqlValue } from '../statement.ts';
 
 /** Start-up facts for a worker. */
@@ -7,8 +8,7 @@ export interface WorkerSettings {
   readonly role: 'writer' | 'reader';
   /** Upper bound of the database file, in pages of 4096 bytes. */
   readonly pagesMax: number;
-  /** Ids that this program may have to write are minted outside; this is the boot's. */
-  readonly nowMs: number;
+  readonly migrations: MigrationSql;
 }
 
 /** An integer that a JSON number cannot hold exactly is written as its text in an array. */
@@ -47,8 +47,8 @@ export type Request =
       readonly id: number;
       /** A `WireBatch`. */
       readonly batch: string;
-      /** Audit records to append, beside the batch since they are JSON already and would be escaped in it. */
-      readonly texts: readonly string[];
+      /** Audit records to append, one a line, beside the batch since they are JSON already and would be escaped in it. */
+      readonly texts: string;
     }
   | { readonly kind: 'read'; readonly id: number; readonly sql: string; readonly values: readonly SqlValue[] }
   | { readonly kind: 'close'; readonly id: number };

@@ -2,7 +2,12 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { FACTS_TABLE, SCHEMA_VERSION_QUERY, pendingMigrations } from '../migrations/migration.ts';
+import {
+  FACTS_TABLE,
+  type MigrationSql,
+  SCHEMA_VERSION_QUERY,
+  pendingStatements,
+} from '../migrations/pending.ts';
 import type { WorkerSettings } from './messages.ts';
 
 export interface Connection {
@@ -30,7 +35,7 @@ export function openConnection(settings: WorkerSettings): Connection {
   try {
     const db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
     makeDurable(db, settings.pagesMax);
-    migrate(db);
+    migrate(db, settings.migrations);
     return { db, release: () => lock.close() };
   } catch (error) {
     lock.close();
@@ -61,12 +66,12 @@ function makeDurable(db: DatabaseSync, pagesMax: number): void {
   }
 }
 
-function migrate(db: DatabaseSync): void {
+function migrate(db: DatabaseSync, migrations: MigrationSql): void {
   db.exec('begin immediate');
   try {
     db.exec(FACTS_TABLE);
     const applied = Number(db.prepare(SCHEMA_VERSION_QUERY).get()?.['value'] ?? 0);
-    for (const sql of pendingMigrations('sqlite', applied)) db.exec(sql);
+    for (const sql of pendingStatements(migrations, applied)) db.exec(sql);
     db.exec('commit');
   } catch (error) {
     db.exec('rollback');

@@ -3,6 +3,7 @@ import type { Compilable, Kysely } from 'kysely';
 import { Fault, describeError } from '../../kernel/fault.ts';
 import type { Database, Outcome, UnitOfWork, Urgency } from '../database.ts';
 import { GroupCommit, type UnitResult } from '../group-commit.ts';
+import { renderMigrations } from '../migrations/migration.ts';
 import { createQueryBuilder } from '../query-builder.ts';
 import type { Schema } from '../schema.ts';
 import {
@@ -58,7 +59,7 @@ export class SqliteDatabase implements Database {
     const settings = {
       directory: options.directory,
       pagesMax: options.pagesMax ?? SQLITE_PAGES_MAX,
-      nowMs: options.nowMs(),
+      migrations: renderMigrations('sqlite'),
     };
     const writer = await WorkerPort.open({ ...settings, role: 'writer' });
     const reader = await WorkerPort.open({ ...settings, role: 'reader' });
@@ -122,7 +123,7 @@ export class SqliteDatabase implements Database {
     const response = await this.#writer.call({
       kind: 'commit',
       batch: JSON.stringify(batch),
-      texts: encoder.texts,
+      texts: encoder.texts.join('\n'),
     });
     const results = 'results' in response ? (JSON.parse(response.results) as WireResult[]) : [];
     return results.map((result) => toUnitResult(result));

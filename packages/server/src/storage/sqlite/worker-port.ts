@@ -4,6 +4,9 @@ import type { Opened, Request, Response, WorkerSettings } from './messages.ts';
 
 type WithoutId<T> = T extends { readonly id: number } ? Omit<T, 'id'> : never;
 
+/** The worker's objects die with their batch: a small nursery keeps its memory small. */
+const YOUNG_GENERATION_MB = 8;
+
 interface Waiting {
   readonly resolve: (response: Response) => void;
   readonly reject: (error: Error) => void;
@@ -27,7 +30,10 @@ export class WorkerPort {
 
   static async open(settings: WorkerSettings): Promise<WorkerPort> {
     const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
-    const worker = new Worker(new URL(file, import.meta.url), { workerData: settings });
+    const worker = new Worker(new URL(file, import.meta.url), {
+      workerData: settings,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+    });
     const opened = await new Promise<Opened>((resolve, reject) => {
       worker.once('message', resolve);
       worker.once('error', reject);

@@ -28,7 +28,9 @@ function answer(request: Request, db: DatabaseSync, writer: SqliteWriter | undef
         if (writer === undefined) throw new Error('a reader does not write');
         return {
           id: request.id,
-          results: JSON.stringify(writer.run(JSON.parse(request.batch) as WireBatch, request.texts)),
+          results: JSON.stringify(
+            writer.run(JSON.parse(request.batch) as WireBatch, request.texts.split('\n')),
+          ),
         };
       case 'read': {
         const statement = db.prepare(request.sql);

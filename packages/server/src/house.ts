@@ -1,0 +1,105 @@
+/** Opens the rooms of a process, from storage up, each with what it needs and no more. */
+import { join } from 'node:path';
+import { AuditLog } from './audit/audit-log.ts';
+import { RefusalSummary } from './audit/refusal-summary.ts';
+import type { Config } from './config/index.ts';
+import { ProjectStore } from './control/project-store.ts';
+import { CredentialStore } from './credentials/credential-store.ts';
+import { systemClock } from './kernel/clock.ts';
+import { createNewId } from './kernel/new-id.ts';
+import { SystemRandom } from './kernel/random.ts';
+import { Authenticator } from './keys/authenticate.ts';
+import { KeyIssuer } from './keys/issue-key.ts';
+import { KeyHasher } from './keys/key-hash.ts';
+import { KeyStore } from './keys/key-store.ts';
+import { BudgetStore } from './ledger/budget-store.ts';
+import { Ledger } from './ledger/ledger.ts';
+import { PendingResolutions } from './ledger/pending-resolutions.ts';
+import { LedgerReports } from './ledger/reports.ts';
+import { MemoryLimiter } from './limits/memory-limiter.ts';
+import { PriceStore } from './pricing/price-store.ts';
+import { checkRootKey } from './sealing/check-root-key.ts';
+import { type RootKey, openRootKey } from './sealing/root-key.ts';
+import { RowMac } from './sealing/row-mac.ts';
+import { Sealer } from './sealing/sealer.ts';
+import type { Database } from './storage/database.ts';
+import type { PostgresOptions } from './storage/postgres/postgres-database.ts';
+import { SqliteDatabase } from './storage/sqlite/sqlite-database.ts';
+import { createLogger } from './telemetry/logger.ts';
+import { Metrics } from './telemetry/metrics.ts';
+import { Telemetry } from './telemetry/telemetry.ts';
+import { DEFAULT_POOL_LIMITS, UpstreamPools } from './upstream/pools.ts';
+
+export type House = Awaited<ReturnType<typeof openHouse>>;
+
+export async function openHouse(config: Config) {
+  const clock = systemClock;
+  const random = new SystemRandom();
+  const newId = createNewId(clock, random);
+  const database = await openDatabase(config, { boot: random.bytes(6).toString('hex') });
+  const rootKey = await unlock(config, { database, random });
+  const mac = new RowMac(rootKey);
+  const sealer = new Sealer(rootKey, random);
+  const hasher = new KeyHasher(rootKey);
+  const audit = new AuditLog(database, clock);
+  const keys = new KeyStore(database, mac);
+  const ledger = new Ledger({ database, audit, clock, newId });
+  const core = {
+    clock,
+    newId,
+    database,
+    audit,
+    keys,
+    ledger,
+    authenticator: new Authenticator({ store: keys, hasher, clock }),
+    issuer: new KeyIssuer({ store: keys, hasher, clock, random, newId }),
+    budgets: new BudgetStore({ database, mac, clock }),
+    credentials: new CredentialStore({ database, sealer, clock }),
+    prices: new PriceStore(database, clock),
+    projects: new ProjectStore(database),
+    reports: new LedgerReports(database, clock),
+    limiter: new MemoryLimiter(clock),
+    refusals: new RefusalSummary(audit),
+    resolutions: new PendingResolutions(ledger),
+  };
+  const running = new Set<Promise<void>>();
+  const log = createLogger(config.logLevel);
+  const metrics = new Metrics({
+    callsRunning: () => running.size,
+    resolutionsPending: () => core.resolutions.size,
+  });
+  const pools = new UpstreamPools({
+    ...DEFAULT_POOL_LIMITS,
+    headersTimeoutMs: config.providerHeadersTimeoutMs,
+    bodyTimeoutMs: config.providerIdleTimeoutMs,
+  });
+  const telemetry = new Telemetry(log, metrics);
+  return { core, sealer, log, metrics, telemetry, pools, running, isStopping: false };
+}
+
+async function unlock(
+  config: Config,
+  of: { readonly database: Database; readonly random: SystemRandom },
+): Promise<RootKey> {
+  try {
+    const rootKey = openRootKey(config.rootKeyFile, of.random);
+    await checkRootKey(of.database, rootKey);
+    return rootKey;
+  } catch (error) {
+    await of.database.close();
+    throw error;
+  }
+}
+
+async function openDatabase(config: Config, of: { readonly boot: string }): Promise<Database> {
+  const nowMs = () => systemClock.nowMs();
+  return config.databaseUrl === undefined
+    ? SqliteDatabase.open({ directory: join(config.dataDir, 'data'), boot: of.boot, nowMs })
+    : openPostgres({ url: config.databaseUrl, boot: of.boot, nowMs });
+}
+
+/** Loaded where it is used: the driver's memory is spared where SQLite serves. */
+async function openPostgres(options: PostgresOptions): Promise<Database> {
+  const { PostgresDatabase } = await import('./storage/postgres/postgres-database.ts');
+  return PostgresDatabase.open(options);
+}

@@ -1,0 +1,298 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { type Id, ZERO_NANOS, nanos } from '@keyfold/protocol';
+import fc from 'fast-check';
+import { DATABASE_KINDS, type DatabasePlace } from '../../test/databases.ts';
+import { ManualClock } from '../../test/manual-clock.ts';
+import { AuditLog } from '../audit/audit-log.ts';
+import { Denial } from '../kernel/denial.ts';
+import { Fault } from '../kernel/fault.ts';
+import { createNewId } from '../kernel/new-id.ts';
+import { SystemRandom } from '../kernel/random.ts';
+import { RootKey } from '../sealing/root-key.ts';
+import { RowMac } from '../sealing/row-mac.ts';
+import type { Database } from '../storage/database.ts';
+import type { Budget, Scope } from './budget.ts';
+import { BudgetStore } from './budget-store.ts';
+import { Ledger, STALE } from './ledger.ts';
+import type { Period } from './period.ts';
+import { recoverReservations } from './recover.ts';
+import type { Reservation, Resolution } from './reservation.ts';
+
+const organizationId = 'org_00000000' as Id<'organization'>;
+const projectId = 'prj_00000000' as Id<'project'>;
+
+for (const kind of DATABASE_KINDS) {
+  describe(`ledger on ${kind.name}`, () => {
+    let place: DatabasePlace;
+    let house: House;
+
+    before(async () => {
+      place = await kind.create();
+      house = await openHouse(place);
+      await house.database.commit({
+        steps: [
+          house.database.step((db) =>
+            db
+              .insertInto('organizations')
+              .values({ id: organizationId, name: 'o', created_at: 0, revision: 1 }),
+          ),
+        ],
+      });
+    });
+    after(async () => {
+      await house.database.close();
+      await place.remove();
+    });
+
+    test('a call is held on every budget, or on none', async () => {
+      const key = await house.newKey([
+        ['organization', 1_000n],
+        ['project', 100n],
+        ['key', 50n],
+      ]);
+      assert.ok(isReserved(await house.reserve(key, 50n)));
+      const refused = await house.reserve(key, 1n);
+      assert.ok(refused instanceof Denial);
+      assert.equal(refused.code, 'budget_exhausted');
+      assert.equal(refused.detail.facts?.['scope'], 'key');
+      assert.deepEqual(await house.held(key), [50n, 50n, 50n]);
+    });
+
+    test('of a thousand concurrent calls over three nested budgets each cap is held exactly', async () => {
+      const key = await house.newKey([
+        ['organization', 90n],
+        ['project', 70n],
+        ['key', 50n],
+      ]);
+      const answers = await Promise.all(Array.from({ length: 1_000 }, () => house.reserve(key, 1n)));
+      assert.equal(answers.filter((answer) => isReserved(answer)).length, 50);
+      assert.deepEqual(await house.held(key), [50n, 50n, 50n]);
+    });
+
+    test('a settled reservation cannot be settled, released or expired again', async () => {
+      const key = await house.newKey([['key', 100n]]);
+      const reservation = reserved(await house.reserve(key, 10n));
+      const results = await Promise.all(
+        (['settlement', 'release', 'expiry', 'settlement'] as const).map((how) =>
+          house.ledger.resolve(reservation, resolution(how, 3n)),
+        ),
+      );
+      assert.equal(results.filter(Boolean).length, 1);
+      const [state] = await house.states(key);
+      assert.equal(state?.held, 0n);
+      assert.equal(state?.posted, 3n);
+      assert.equal((await house.calls(key)).length, 1);
+    });
+
+    test('what costs more than its hold is posted in full and flagged, and the next call is refused', async () => {
+      const key = await house.newKey([['key', 100n]]);
+      await house.ledger.resolve(reserved(await house.reserve(key, 60n)), resolution('settlement', 150n));
+      const [state] = await house.states(key);
+      assert.equal(state?.posted, 150n);
+      assert.equal(state?.remaining, -50n);
+      assert.equal((await house.calls(key))[0]?.flags, 'overrun');
+      assert.ok((await house.reserve(key, 1n)) instanceof Denial);
+    });
+
+    test('a call settles into the period in which it was reserved', async () => {
+      const key = await house.newKey([['key', 100n, 'day']]);
+      house.clock.setTo(Date.UTC(2026, 10, 23, 23, 59, 59, 999));
+      const reservation = reserved(await house.reserve(key, 60n));
+      house.clock.advance(1);
+      assert.ok(isReserved(await house.reserve(key, 100n)), 'the new day is whole');
+      await house.ledger.resolve(reservation, resolution('settlement', 60n));
+      const today = await house.states(key);
+      assert.equal(today[0]?.posted, 0n);
+      assert.equal(today[0]?.held, 100n);
+    });
+
+    test('a cap lowered below what is posted refuses; raised again it admits', async () => {
+      const key = await house.newKey([['key', 100n]]);
+      await house.ledger.resolve(reserved(await house.reserve(key, 80n)), resolution('settlement', 80n));
+      await house.setCap(key, 50n);
+      assert.ok((await house.reserve(key, 1n)) instanceof Denial);
+      await house.setCap(key, 81n);
+      assert.ok(isReserved(await house.reserve(key, 1n)));
+    });
+
+    test('a reservation decided under an older state of the organization is stale and holds nothing', async () => {
+      const key = await house.newKey([['key', 100n]]);
+      const answer = await house.reserve(key, 10n, { organizationRevision: 2 });
+      assert.equal(answer, STALE);
+      assert.deepEqual(await house.held(key), [0n]);
+    });
+
+    test('a free call is under no budget', async () => {
+      const key = await house.newKey([['key', 0n]]);
+      assert.ok(isReserved(await house.reserve(key, ZERO_NANOS)));
+    });
+
+    test('a budget row that was edited in the database denies every call under it', async () => {
+      const key = await house.newKey([['key', 100n]]);
+      await house.database.commit({
+        steps: [
+          house.database.step((db) =>
+            db
+              .updateTable('budgets')
+              .set({ cap_nanos: 10n ** 15n })
+              .where('scope_id', '=', key),
+          ),
+        ],
+      });
+      await assert.rejects(house.budgets.load([key]), Fault);
+    });
+
+    test('whatever sequence of calls ends in whatever way, the sums are those of the rows', async () => {
+      const ending = fc.record({
+        amount: fc.bigInt(0n, 40n),
+        cost: fc.bigInt(0n, 60n),
+        how: fc.constantFrom('settlement', 'release', 'open'),
+      });
+      await fc.assert(
+        fc.asyncProperty(fc.array(ending, { maxLength: 30 }), async (endings) => {
+          const key = await house.newKey([['key', 400n]]);
+          let open = 0n;
+          await Promise.all(
+            endings.map(async ({ amount, cost, how }) => {
+              const reservation = await house.reserve(key, amount);
+              if (!isReserved(reservation)) return;
+              if (how === 'open') open += reservation.held;
+              else
+                await house.ledger.resolve(
+                  reservation,
+                  resolution(how as 'settlement', how === 'release' ? 0n : cost),
+                );
+            }),
+          );
+          const [state] = await house.states(key);
+          const posted = (await house.calls(key)).reduce(
+            (sum, row) => sum + (row.held_nanos > 0n ? row.cost_nanos : 0n),
+            0n,
+          );
+          assert.equal(state?.held, open);
+          assert.equal(state?.posted, posted);
+        }),
+        { numRuns: 25 },
+      );
+    });
+
+    test('what a dead process left is charged at its estimate, once, and flagged', async () => {
+      const key = await house.newKey([['key', 100n]]);
+      await house.reserve(key, 30n);
+      await house.reserve(key, 20n);
+      await house.database.close();
+      house = await openHouse(place);
+      const results = await Promise.all([
+        recoverReservations(house.database, house.ledger),
+        recoverReservations(house.database, house.ledger),
+      ]);
+      assert.ok(results[0] + results[1] >= 2);
+      const [state] = await house.states(key);
+      assert.equal(state?.held, 0n);
+      assert.equal(state?.posted, 50n);
+      const calls = await house.calls(key);
+      assert.deepEqual(
+        calls.map((call) => [call.resolution, call.flags, call.error]),
+        [
+          ['expiry', 'estimated', 'process_died'],
+          ['expiry', 'estimated', 'process_died'],
+        ],
+      );
+    });
+  });
+}
+
+type House = Awaited<ReturnType<typeof openHouse>>;
+
+/** The budgets of each key that a test made; they outlive a closed database. */
+const owned = new Map<string, Budget[]>();
+
+async function openHouse(place: DatabasePlace) {
+  const clock = new ManualClock();
+  const database: Database = await place.open({ nowMs: () => clock.nowMs() });
+  const newId = createNewId(clock, new SystemRandom());
+  const ledger = new Ledger({ database, audit: new AuditLog(database, clock), clock, newId });
+  const budgets = new BudgetStore({ database, mac: new RowMac(new RootKey(Buffer.alloc(32, 1))), clock });
+  const states = (key: string) => budgets.statesOf(owned.get(key) ?? []);
+  const save = (budget: Budget) => database.commit({ steps: [budgets.setStep(budget)] });
+  return {
+    clock,
+    database,
+    ledger,
+    budgets,
+    states,
+    held: async (key: string) => (await states(key)).map((state) => state.held),
+    calls: async (key: string) => {
+      await database.barrier();
+      return database.read((db) =>
+        db.selectFrom('calls').selectAll().where('key_id', '=', key).orderBy('id'),
+      );
+    },
+    newKey: async (caps: readonly (readonly [Scope, bigint, Period?])[]) => {
+      const key = newId('key');
+      const made = caps.map(([scope, cap, period = 'total']): Budget => ({
+        id: newId('budget'),
+        organizationId,
+        scope,
+        scopeId: scope === 'key' ? key : `${scope}-of-${key}`,
+        period,
+        cap: nanos(cap),
+        createdAtMs: 0,
+      }));
+      owned.set(key, made);
+      for (const budget of made) await save(budget);
+      return key;
+    },
+    setCap: async (key: string, cap: bigint) => {
+      const changed = (owned.get(key) ?? []).map((budget) => ({ ...budget, cap: nanos(cap) }));
+      owned.set(key, changed);
+      for (const budget of changed) await save(budget);
+    },
+    reserve: (key: Id<'key'>, amount: bigint, { organizationRevision = 1 } = {}) =>
+      ledger.reserve({
+        call: {
+          organizationId,
+          projectId,
+          keyId: key,
+          keyVersion: 1,
+          requestId: newId('request'),
+          endpoint: 'chat.completions',
+          provider: 'sandbox',
+          model: 'echo',
+          credentialId: undefined,
+          streamed: false,
+        },
+        budgets: owned.get(key) ?? [],
+        amount: nanos(amount),
+        organizationRevision,
+      }),
+  };
+}
+
+function resolution(kind: Resolution['kind'], cost: bigint): Resolution {
+  const usage = {
+    inputTokens: 1,
+    cachedInputTokens: 0,
+    cacheWriteTokens: 0,
+    outputTokens: 1,
+    reasoningTokens: 0,
+  };
+  return {
+    kind,
+    cost: nanos(cost),
+    usage: { ...usage, certainty: 'exact' },
+    status: 200,
+    error: undefined,
+    flags: [],
+  };
+}
+
+function isReserved(answer: Reservation | Denial | typeof STALE): answer is Reservation {
+  return answer !== STALE && !(answer instanceof Denial);
+}
+
+function reserved(answer: Reservation | Denial | typeof STALE): Reservation {
+  assert.ok(isReserved(answer), 'the call is reserved');
+  return answer;
+}

@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { startMockProvider } from '../mock-provider.ts';
+import {
+  addProvider,
+  assertProblem,
+  chat,
+  createKey,
+  describeOnEachDatabase,
+  findEvent,
+  rowsOf,
+  textAt,
+  withoutRequestId,
+} from './support.ts';
+
+describeOnEachDatabase('budgets', (keyfold) => {
+  const put = (body: object) => keyfold().request('PUT', '/v1/budgets', body);
+
+  test('a cap is set, raised in place, listed and recorded', async () => {
+    const key = await createKey(keyfold());
+    const scope = { scope: 'key', scope_id: key['id'], period: 'month' };
+    const set = await put({ ...scope, cap_usd: '12.5' });
+    assert.equal(set.status, 200, set.text);
+    const raised = await put({ ...scope, cap_usd: 20 });
+    assert.deepEqual(raised.body, { ...set.body, cap_usd: '20.00', remaining_usd: '20.00' });
+    const listed = rowsOf(
+      await keyfold().request('GET', `/v1/budgets?scope=key&scope_id=${textAt(key, 'id')}`),
+    );
+    assert.deepEqual(listed, [raised.body]);
+    const event = await findEvent(keyfold(), { action: 'budget.set', target: textAt(set, 'id') });
+    assert.deepEqual(event['detail'], {
+      scope_id: key['id'],
+      period: 'month',
+      cap_usd: '20.00',
+      previous_cap_usd: '12.50',
+    });
+  });
+
+  test("without an id a scope is the caller's own", async () => {
+    const [organization] = rowsOf(await keyfold().request('GET', '/v1/organizations'));
+    const [project] = rowsOf(await keyfold().request('GET', '/v1/projects'));
+    const ofProject = await put({ scope: 'project', period: 'day', cap_usd: '1000' });
+    assert.equal(ofProject.body['scope_id'], project?.['id'], ofProject.text);
+    const ofAll = await put({ scope: 'organization', period: 'total', cap_usd: '1000' });
+    assert.equal(ofAll.body['scope_id'], organization?.['id'], ofAll.text);
+    assert.equal(ofAll.body['resets_at'], null);
+    assertProblem(await put({ scope: 'key', period: 'day', cap_usd: '1' }), {
+      status: 400,
+      code: 'invalid_request',
+      param: 'scope_id',
+    });
+  });
+
+  test('a cap holds from the next call on, whichever scope it is of, and its removal too', async () => {
+    const key = await createKey(keyfold());
+    const secret = textAt(key, 'api_key');
+    for (const scope of ['project', 'organization']) {
+      assert.equal((await chat(keyfold(), secret)).status, 200);
+      const set = await put({ scope, period: 'month', cap_usd: '0' });
+      const refusal = await chat(keyfold(), secret);
+      assert.equal(refusal.status, 402, refusal.text);
+      const removed = await keyfold().request('DELETE', `/v1/budgets/${textAt(set, 'id')}`);
+      assert.equal(removed.status, 204);
+      assert.equal((await chat(keyfold(), secret)).status, 200);
+      await findEvent(keyfold(), { action: 'budget.removed', target: textAt(set, 'id') });
+      assertProblem(await keyfold().request('DELETE', `/v1/budgets/${textAt(set, 'id')}`), {
+        status: 404,
+        code: 'not_found',
+      });
+    }
+  });
+
+  test('what a call costs is posted on every budget that it is under, to the nano-dollar', async () => {
+    await using provider = await startMockProvider();
+    await addProvider(keyfold(), provider, { name: 'posted' });
+    const key = await createKey(keyfold(), { budgets: { per_day_usd: '1', total_usd: '1' } });
+    assert.equal((await chat(keyfold(), textAt(key, 'api_key'), 'posted')).status, 200);
+    const rows = rowsOf(await keyfold().request('GET', `/v1/budgets?scope_id=${textAt(key, 'id')}`));
+    assert.equal(rows.length, 2);
+    // Ten tokens in at a dollar a million, five out at two.
+    for (const row of rows) {
+      assert.equal(row['posted_usd'], '0.00002');
+      assert.equal(row['held_usd'], '0.00');
+      assert.equal(row['remaining_usd'], '0.99998');
+    }
+  });
+
+  test('of first settings that meet, one makes the budget and there is never a second', async () => {
+    const key = await createKey(keyfold());
+    const body = { scope: 'key', scope_id: key['id'], period: 'day', cap_usd: '3' };
+    const answers = await Promise.all(Array.from({ length: 5 }, () => put(body)));
+    assert.ok(answers.some(({ status }) => status === 200));
+    for (const answer of answers)
+      if (answer.status !== 200) assertProblem(answer, { status: 409, code: 'conflict' });
+    const rows = rowsOf(await keyfold().request('GET', `/v1/budgets?scope_id=${textAt(key, 'id')}`));
+    assert.equal(rows.length, 1);
+  });
+
+  test("another organization's key, project and budget are as absent as none", async () => {
+    const options = { key: keyfold().strangerKey };
+    const theirKey = await keyfold().request('POST', '/v1/keys', { permissions: ['chat'] }, options);
+    const [theirs] = rowsOf(await keyfold().request('GET', '/v1/organizations', undefined, options));
+    const theirBudget = await keyfold().request(
+      'PUT',
+      '/v1/budgets',
+      { scope: 'organization', period: 'day', cap_usd: '1' },
+      options,
+    );
+    for (const [scope, id] of [
+      ['key', textAt(theirKey, 'id')],
+      ['project', textAt(theirKey, 'project_id')],
+      ['organization', textAt(theirs ?? {}, 'id')],
+    ] as const) {
+      const foreign = await put({ scope, scope_id: id, period: 'day', cap_usd: '0' });
+      const absent = await put({ scope, scope_id: `${id.slice(0, 4)}none`, period: 'day', cap_usd: '0' });
+      assertProblem(foreign, { status: 404, code: 'not_found', param: 'scope_id' });
+      assert.deepEqual(withoutRequestId(foreign), withoutRequestId(absent));
+    }
+    const path = `/v1/budgets/${textAt(theirBudget, 'id')}`;
+    const foreign = await keyfold().request('DELETE', path);
+    const absent = await keyfold().request('DELETE', '/v1/budgets/bud_none');
+    assertProblem(foreign, { status: 404, code: 'not_found' });
+    assert.deepEqual(withoutRequestId(foreign), withoutRequestId(absent));
+    const ours = rowsOf(await keyfold().request('GET', '/v1/budgets?limit=100'));
+    assert.ok(ours.every((row) => row['id'] !== theirBudget.body['id']));
+  });
+
+  test('a body that is not sound is refused', async () => {
+    const sound = { scope: 'project', period: 'day', cap_usd: '1' };
+    for (const [change, param] of [
+      [{ scope: 'galaxy' }, 'scope'],
+      [{ period: 'week' }, 'period'],
+      [{ cap_usd: '-0.01' }, 'cap_usd'],
+      [{ cap_usd: -1 }, 'cap_usd'],
+      [{ cap_usd: '1.00000000001' }, 'cap_usd'],
+      [{ cap_usd: 0.1 + 0.2 }, 'cap_usd'],
+      [{ cap_usd: 1e21 }, 'cap_usd'],
+      [{ cap_usd: '99999999999' }, 'cap_usd'],
+      [{ cap_usd: null }, 'cap_usd'],
+      [{ cap_usd: undefined }, 'cap_usd'],
+      [{ scope_id: 7 }, 'scope_id'],
+      [{ currency: 'EUR' }, 'currency'],
+    ] as const) {
+      assertProblem(await put({ ...sound, ...change }), { status: 400, code: 'invalid_request', param });
+    }
+    for (const query of ['scope=galaxy', 'period=day']) {
+      assertProblem(await keyfold().request('GET', `/v1/budgets?${query}`), {
+        status: 400,
+        code: 'invalid_request',
+      });
+    }
+  });
+});

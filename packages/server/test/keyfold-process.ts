@@ -1,0 +1,119 @@
+/** Test support: `keyfold serve` as a process of its own, which can be killed and started again on the same data. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { DatabaseKind, DatabasePlace } from './databases.ts';
+
+export interface KeyfoldProcess extends AsyncDisposable {
+  /** Of the process that runs now. */
+  readonly url: string;
+  readonly adminKey: string;
+  readonly dataDir: string;
+  readonly databaseUrl: string | undefined;
+  /** Standard output and error of every process so far. */
+  readonly output: string;
+  /** Starts a process and waits until it listens. Throws what it printed when it ends instead. */
+  start(environment?: Readonly<Record<string, string>>): Promise<void>;
+  /** Starts a process and does not wait. */
+  spawn(environment?: Readonly<Record<string, string>>): void;
+  /** Resolves with the exit code of the process, `null` when a signal ended it. */
+  signal(name: 'SIGKILL' | 'SIGTERM'): Promise<number | null>;
+  /** Kills what still runs and removes the data. */
+  remove(): Promise<void>;
+}
+
+const COMMAND_LINE = fileURLToPath(new URL('../../cli/src/main.ts', import.meta.url));
+const LISTENS = /Keyfold listens on (\S+)/g;
+const START_TIMEOUT_MS = 20_000;
+
+export async function createKeyfoldProcess(kind: DatabaseKind): Promise<KeyfoldProcess> {
+  const place = kind.name === 'postgres' ? await kind.create() : undefined;
+  return new Process(mkdtempSync(join(tmpdir(), 'keyfold-process-')), place);
+}
+
+class Process implements KeyfoldProcess {
+  readonly dataDir: string;
+  readonly databaseUrl: string | undefined;
+  url = '';
+  output = '';
+  readonly #place: DatabasePlace | undefined;
+  #child: ChildProcess | undefined;
+
+  constructor(dataDir: string, place: DatabasePlace | undefined) {
+    this.dataDir = dataDir;
+    this.databaseUrl = place?.location;
+    this.#place = place;
+  }
+
+  get adminKey(): string {
+    return readFileSync(this.#adminKeyFile, 'utf8').trim();
+  }
+
+  get #adminKeyFile(): string {
+    return join(this.dataDir, 'admin.key');
+  }
+
+  spawn(environment: Readonly<Record<string, string>> = {}): void {
+    const child = spawn(process.execPath, [COMMAND_LINE, 'serve'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {
+        PATH: process.env['PATH'],
+        KEYFOLD_LISTEN: '127.0.0.1:0',
+        KEYFOLD_DATA_DIR: this.dataDir,
+        KEYFOLD_ADMIN_KEY_FILE: this.#adminKeyFile,
+        KEYFOLD_LOG_LEVEL: 'error',
+        ...(this.databaseUrl === undefined ? {} : { KEYFOLD_DATABASE_URL: this.databaseUrl }),
+        ...environment,
+      },
+    });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        this.output += text;
+      });
+    }
+    this.#child = child;
+  }
+
+  async start(environment: Readonly<Record<string, string>> = {}): Promise<void> {
+    const from = this.output.length;
+    this.spawn(environment);
+    const child = this.#child as ChildProcess;
+    this.url = await new Promise<string>((resolve, reject) => {
+      const fail = (problem: string) => reject(new Error(`${problem}: ${this.output.slice(from)}`));
+      const timer = setTimeout(() => fail('it does not listen'), START_TIMEOUT_MS);
+      child.once('close', (code) => {
+        clearTimeout(timer);
+        fail(`it ended with ${code}`);
+      });
+      child.stdout?.on('data', () => {
+        const [listens] = this.output.slice(from).matchAll(LISTENS);
+        if (listens?.[1] === undefined) return;
+        clearTimeout(timer);
+        resolve(listens[1]);
+      });
+    });
+  }
+
+  async signal(name: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
+    const child = this.#child;
+    if (child === undefined) throw new Error('no process was started');
+    if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+    const ended = once(child, 'close') as Promise<[number | null]>;
+    child.kill(name);
+    const [code] = await ended;
+    return code;
+  }
+
+  async remove(): Promise<void> {
+    if (this.#child !== undefined) await this.signal('SIGKILL');
+    await this.#place?.remove();
+    rmSync(this.dataDir, { recursive: true, force: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.remove();
+  }
+}
