@@ -14,7 +14,6 @@ import { KeyHasher } from './keys/key-hash.ts';
 import { KeyStore } from './keys/key-store.ts';
 import { BudgetStore } from './ledger/budget-store.ts';
 import { Ledger } from './ledger/ledger.ts';
-import { PendingResolutions } from './ledger/pending-resolutions.ts';
 import { LedgerReports } from './ledger/reports.ts';
 import { MemoryLimiter } from './limits/memory-limiter.ts';
 import { PriceStore } from './pricing/price-store.ts';
@@ -60,13 +59,12 @@ export async function openHouse(config: Config) {
     reports: new LedgerReports(database, clock),
     limiter: new MemoryLimiter(clock),
     refusals: new RefusalSummary(audit),
-    resolutions: new PendingResolutions(ledger),
   };
   const running = new Set<Promise<void>>();
   const log = createLogger(config.logLevel);
   const metrics = new Metrics({
     callsRunning: () => running.size,
-    resolutionsPending: () => core.resolutions.size,
+    resolutionsPending: () => ledger.postponed,
   });
   const pools = new UpstreamPools({
     ...DEFAULT_POOL_LIMITS,

@@ -168,7 +168,7 @@ function createListeners(config: Config, house: House): { server: Server; addres
 function startJobs({ core, telemetry }: House): TimedJobs {
   const jobs = new TimedJobs((job, error) => telemetry.jobFailed(job, error));
   jobs.start([
-    { name: 'retry resolutions', everyMs: JOB_EVERY_MS.resolutions, run: () => core.resolutions.retry() },
+    { name: 'retry resolutions', everyMs: JOB_EVERY_MS.resolutions, run: () => core.ledger.retryPostponed() },
     {
       name: 'recover reservations',
       everyMs: JOB_EVERY_MS.recovery,

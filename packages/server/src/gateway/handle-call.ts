@@ -7,7 +7,6 @@ import { Fault } from '../kernel/fault.ts';
 import type { Authenticator } from '../keys/authenticate.ts';
 import type { Principal } from '../keys/key.ts';
 import { STALE } from '../ledger/ledger.ts';
-import type { PendingResolutions } from '../ledger/pending-resolutions.ts';
 import type { Endpoint } from '../providers/provider.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { ClientExchange } from './client-exchange.ts';
@@ -21,7 +20,6 @@ export interface GatewayRooms extends DecisionRooms {
   readonly audit: AuditLog;
   readonly refusals: RefusalSummary;
   readonly dispatcher: Dispatcher;
-  readonly resolutions: PendingResolutions;
   readonly telemetry: Telemetry;
 }
 

@@ -4,7 +4,7 @@ import { ERRORS } from '@keyfold/protocol';
 import type { CredentialStore } from '../credentials/credential-store.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
-import type { PendingResolutions } from '../ledger/pending-resolutions.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 import type { Resolution } from '../ledger/reservation.ts';
 import type { ModelCall, Provider } from '../providers/provider.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
@@ -32,7 +32,7 @@ export interface Run {
 
 interface RunRooms {
   readonly dispatcher: Dispatcher;
-  readonly resolutions: PendingResolutions;
+  readonly ledger: Ledger;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
 }
@@ -268,7 +268,7 @@ class CallRun implements UpstreamReceiver {
       outputTokens: resolution.usage.outputTokens + resolution.usage.reasoningTokens,
       flags: resolution.flags,
     });
-    this.#rooms.resolutions.resolve(reservation, resolution).then(
+    this.#rooms.ledger.resolve(reservation, resolution).then(
       (isFirst) => {
         if (!isFirst) this.#rooms.telemetry.resolvedTwice(reservation.id);
       },

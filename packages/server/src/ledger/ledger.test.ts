@@ -177,6 +177,35 @@ for (const kind of DATABASE_KINDS) {
       );
     });
 
+    test('a reservation whose commit was done but not answered is released, since nothing was sent', async () => {
+      const key = await house.newKey([['key', 100n]]);
+      const deaf = house.ledgerThat(async (commit) => {
+        await commit();
+        throw new Fault('unavailable', { internal: 'the answer was lost' });
+      });
+      await assert.rejects(house.reserve(key, 30n, { ledger: deaf.ledger }), Fault);
+      assert.deepEqual(await house.held(key), [30n]);
+      deaf.heal();
+      await deaf.ledger.retryPostponed();
+      assert.deepEqual(await house.held(key), [0n]);
+      assert.equal(deaf.ledger.postponed, 0);
+    });
+
+    test('a settlement that storage refuses is kept and written when storage is back', async () => {
+      const key = await house.newKey([['key', 100n]]);
+      const reservation = reserved(await house.reserve(key, 30n));
+      const broken = house.ledgerThat(() => {
+        throw new Fault('unavailable', { internal: 'disk full' });
+      });
+      await assert.rejects(broken.ledger.resolve(reservation, resolution('settlement', 20n)), Fault);
+      await assert.rejects(broken.ledger.retryPostponed(), Fault);
+      assert.equal(broken.ledger.postponed, 1);
+      broken.heal();
+      await broken.ledger.retryPostponed();
+      const [state] = await house.states(key);
+      assert.deepEqual([state?.held, state?.posted], [0n, 20n]);
+    });
+
     test('what a dead process left is charged at its estimate, once, and flagged', async () => {
       const key = await house.newKey([['key', 100n]]);
       await house.reserve(key, 30n);
@@ -249,8 +278,22 @@ async function openHouse(place: DatabasePlace) {
       owned.set(key, changed);
       for (const budget of changed) await save(budget);
     },
-    reserve: (key: Id<'key'>, amount: bigint, { organizationRevision = 1 } = {}) =>
-      ledger.reserve({
+    /** A ledger over a database that fails in its own way until it is healed. */
+    ledgerThat: (fail: (commit: () => Promise<unknown>) => Promise<never> | never) => {
+      let isBroken = true;
+      const commit: Database['commit'] = async (unit, urgency) =>
+        isBroken ? fail(() => database.commit(unit, urgency)) : database.commit(unit, urgency);
+      const faulty = new Proxy(database, {
+        get: (target, name) => {
+          const value: unknown = name === 'commit' ? commit : Reflect.get(target, name, target);
+          return typeof value === 'function' && name !== 'prepare' ? value.bind(target) : value;
+        },
+      });
+      const own = new Ledger({ database: faulty, audit: new AuditLog(database, clock), clock, newId });
+      return { ledger: own, heal: () => void (isBroken = false) };
+    },
+    reserve: (key: Id<'key'>, amount: bigint, { organizationRevision = 1, ledger: by = ledger } = {}) =>
+      by.reserve({
         call: {
           organizationId,
           projectId,

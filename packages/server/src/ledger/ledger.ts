@@ -8,7 +8,7 @@ import type { AuditLog } from '../audit/audit-log.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Denial } from '../kernel/denial.ts';
 import type { NewId } from '../kernel/new-id.ts';
-import type { Database } from '../storage/database.ts';
+import type { Database, Outcome } from '../storage/database.ts';
 import type { Step } from '../storage/statement.ts';
 import type { Usage } from '../pricing/model-price.ts';
 import type { Budget } from './budget.ts';
@@ -20,12 +20,35 @@ import { callEvent } from './call-event.ts';
 /** The key, its project or its organization changed since the call was authorized: decide again. */
 export const STALE = Symbol('stale');
 
+/** Beyond it a resolution is left to recovery at the next start, which charges the reservation at its estimate. */
+const POSTPONED_MAX = 50_000;
+
+const NEVER_SENT: Resolution = {
+  kind: 'release',
+  cost: ZERO_NANOS,
+  usage: {
+    inputTokens: 0,
+    cachedInputTokens: 0,
+    cacheWriteTokens: 0,
+    outputTokens: 0,
+    reasoningTokens: 0,
+    certainty: 'exact',
+  },
+  status: 503,
+  error: 'unavailable',
+  flags: [],
+};
+
 export class Ledger {
   readonly #database: Database;
   readonly #audit: AuditLog;
   readonly #clock: Clock;
   readonly #newId: NewId;
   readonly #sql: LedgerStatements;
+  readonly #postponed = new Map<
+    string,
+    { readonly reservation: Reservation; readonly resolution: Resolution }
+  >();
 
   constructor(parts: { database: Database; audit: AuditLog; clock: Clock; newId: NewId }) {
     this.#database = parts.database;
@@ -64,7 +87,7 @@ export class Ledger {
       this.#sql.insertReservation(reservation, this.#database),
       this.#audit.step(callEvent('call.opened', reservation, { held_usd: formatUsd(request.amount) })),
     ];
-    const outcome = await this.#database.commit({ steps });
+    const outcome = await this.#commitOrUndo(reservation, steps);
     if (outcome.committed) return reservation;
     // The first step is the revision; the balances follow in the order of the budgets.
     const refused = budgets[outcome.refusedStep - 1];
@@ -73,9 +96,47 @@ export class Ledger {
 
   /**
    * Resolves a reservation once: moves its money from held to posted, writes the call's row and its audit record in one
-   * commit. Returns false when it was resolved before; then nothing changes.
+   * commit. Returns false when it was resolved before; then nothing changes. When storage fails it throws, and the
+   * resolution is kept for `retryPostponed`.
    */
   async resolve(reservation: Reservation, resolution: Resolution): Promise<boolean> {
+    try {
+      return await this.#write(reservation, resolution);
+    } catch (error) {
+      this.#postpone(reservation, resolution);
+      throw error;
+    }
+  }
+
+  /** Resolutions that storage would not take yet. */
+  get postponed(): number {
+    return this.#postponed.size;
+  }
+
+  /** Tries everything that waits, once. Throws at the first that fails again: it and the rest go on waiting. */
+  async retryPostponed(): Promise<void> {
+    for (const [id, { reservation, resolution }] of this.#postponed) {
+      await this.#write(reservation, resolution);
+      this.#postponed.delete(id);
+    }
+  }
+
+  /** A commit whose answer was lost may have held money for a call that is never sent: it is released when storage is back. */
+  async #commitOrUndo(reservation: Reservation, steps: readonly Step[]): Promise<Outcome> {
+    try {
+      return await this.#database.commit({ steps });
+    } catch (error) {
+      this.#postpone(reservation, NEVER_SENT);
+      throw error;
+    }
+  }
+
+  #postpone(reservation: Reservation, resolution: Resolution): void {
+    if (this.#postponed.size < POSTPONED_MAX)
+      this.#postponed.set(reservation.id, { reservation, resolution });
+  }
+
+  async #write(reservation: Reservation, resolution: Resolution): Promise<boolean> {
     const flags = resolution.cost > reservation.held ? [...resolution.flags, 'overrun'] : resolution.flags;
     const resolved = { ...resolution, flags };
     const resolvedAtMs = this.#clock.nowMs();
