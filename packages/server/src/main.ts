@@ -3,14 +3,15 @@ import { readFileSync } from 'node:fs';
 import type { Server } from 'node:net';
 import type { Config, Endpoint as ListenAddress } from './config/index.ts';
 import { ChangeApplier } from './control/apply-change.ts';
-import { createControlApp } from './control/control-app.ts';
-import { controlEndpoints } from './control/endpoints.ts';
+import { type ControlApp, createControlApp } from './control/control-app.ts';
+import type { Endpoint } from './control/endpoint.ts';
+import { controlEndpoints, selfEndpoints } from './control/endpoints.ts';
 import { prepareFirstStart } from './first-start.ts';
 import { handleCall } from './gateway/handle-call.ts';
 import { Targets } from './gateway/targets.ts';
 import { createReadAddress } from './http/client-address.ts';
-import { createListener } from './http/listener.ts';
-import { addPublicEndpoints } from './http/public-endpoints.ts';
+import { type ControlRequest, createListener } from './http/listener.ts';
+import { addHealthEndpoints, addOperatorEndpoints } from './http/public-endpoints.ts';
 import { renderWelcome } from './http/welcome.ts';
 import { pruneIdempotency } from './jobs/prune-idempotency.ts';
 import { TimedJobs } from './jobs/timed-jobs.ts';
@@ -117,8 +118,18 @@ function createListeners(config: Config, house: House): { server: Server; addres
     core.prices.forget();
   };
   const applier = new ChangeApplier({ ...core, sealer, onChange });
-  const app = createControlApp({ ...core, applier, telemetry }, controlEndpoints({ ...core, pools }));
-  addPublicEndpoints(app, { ...core, metrics, version: VERSION, isStopping: () => house.isStopping });
+  const appOf = (endpoints: readonly Endpoint[]) => {
+    const app = createControlApp({ ...core, applier, telemetry }, endpoints);
+    addHealthEndpoints(app, { ...core, isStopping: () => house.isStopping });
+    return app;
+  };
+  const controlApp = appOf(controlEndpoints({ ...core, pools }));
+  addOperatorEndpoints(controlApp, { metrics, version: VERSION });
+  const serve = (app: ControlApp) => async (request: ControlRequest) =>
+    app.fetch(
+      new Request(request.url, { method: request.method, headers: request.headers }),
+      request.bindings,
+    );
 
   const gateway = {
     ...core,
@@ -139,29 +150,18 @@ function createListeners(config: Config, house: House): { server: Server; addres
     running.add(call);
     return call.finally(() => running.delete(call));
   };
-  const serveControl: Parameters<typeof createListener>[0]['serveControl'] = async ({
-    method,
-    url,
-    headers,
-    bindings,
-  }) => app.fetch(new Request(url, { method, headers }), bindings);
-
   const tls =
     config.tls === undefined
       ? undefined
       : { cert: readFileSync(config.tls.certFile), key: readFileSync(config.tls.keyFile) };
+  const control = { ...shared, serveControl: serve(controlApp) };
   if (config.controlListen === undefined) {
-    return [{ server: createListener({ ...shared, serveCall, serveControl }, tls), address: config.listen }];
+    return [{ server: createListener({ ...control, serveCall }, tls), address: config.listen }];
   }
+  const data = { ...shared, serveCall, serveControl: serve(appOf(selfEndpoints(core))) };
   return [
-    {
-      server: createListener({ ...shared, serveCall, serveControl: undefined }, tls),
-      address: config.listen,
-    },
-    {
-      server: createListener({ ...shared, serveCall: undefined, serveControl }, tls),
-      address: config.controlListen,
-    },
+    { server: createListener(data, tls), address: config.listen },
+    { server: createListener({ ...control, serveCall: undefined }, tls), address: config.controlListen },
   ];
 }
 

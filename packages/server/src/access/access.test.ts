@@ -34,6 +34,8 @@ function admin(change: Partial<Key>): Principal {
     display: '',
     createdAtMs: 0,
     expiresAtMs: undefined,
+    hash: '',
+    pepperVersion: 1,
   };
   return { key, version, organizationRevision: 1 };
 }

@@ -22,6 +22,9 @@ export type EndpointRooms = SelfRooms &
   CallRooms &
   AuditRooms;
 
+/** Served beside the model calls, wherever the management API listens: clients of `/v1` expect them there. */
+export { selfEndpoints };
+
 export function controlEndpoints(rooms: EndpointRooms): readonly Endpoint[] {
   return [
     // What a key asks about itself has fixed paths, which must come before `/v1/keys/{id}`.

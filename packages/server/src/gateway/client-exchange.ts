@@ -12,7 +12,7 @@ export interface ClientExchange {
   readonly address: string;
   /** The whole body, under the size limit. */
   readBody(): Promise<Buffer | Denial>;
-  /** Called at most once, when the client has gone before it was answered in full. */
+  /** Called at most once, when the client has gone before it was answered in full; at once if it has gone already. */
   onGone(listener: () => void): void;
   /** Answers in one write. */
   respond(status: number, headers: ResponseHeaders, body: Buffer): void;

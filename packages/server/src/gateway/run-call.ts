@@ -85,6 +85,7 @@ class CallRun implements UpstreamReceiver {
 
   start(): void {
     this.#run.exchange.onGone(() => this.#leave());
+    if (this.#isResolved) return;
     const { credential } = this.#run.decision.target;
     try {
       if (credential === undefined) {
@@ -151,7 +152,7 @@ class CallRun implements UpstreamReceiver {
   #leave(): void {
     if (this.#isResolved) return;
     this.#isClientGone = true;
-    if (this.#upstream === undefined) this.#resolveGone({ sent: true });
+    if (this.#upstream === undefined) this.#resolveGone({ sent: false });
     else this.#upstream.abort();
   }
 
@@ -204,7 +205,7 @@ class CallRun implements UpstreamReceiver {
   #failBeforeAnswer(fault: Fault, how: { readonly sent: boolean; readonly flag?: string }): void {
     if (this.#isResolved) return;
     this.#rooms.telemetry.fault(fault, this.#run.exchange.requestId);
-    const ending = { status: fault.code === 'provider_timeout' ? 504 : 502, error: fault.code };
+    const ending = { status: ERRORS[fault.code].status, error: fault.code };
     const flags = how.flag === undefined ? [] : [how.flag];
     this.#resolve(how.sent ? settleAtHold(this.#run.decision, ending, flags) : release(ending));
     this.#run.exchange.refuse(fault, callHeaders(this.#run.decision, undefined));

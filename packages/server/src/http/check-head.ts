@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { SECRET_PATTERN } from '@keyfold/protocol';
 import { Denial } from '../kernel/denial.ts';
+import { HTTP_LIMITS } from './limits.ts';
 
 export interface RequestHead {
   readonly method: string;
@@ -44,11 +45,12 @@ export function checkHead(incoming: IncomingMessage): RequestHead | Denial {
   if (!path.startsWith('/') || DANGEROUS_PATH.test(path)) {
     return new Denial('invalid_request', { message: 'The path is not acceptable.', reason: 'path' });
   }
-  if (mark !== -1 && (KEY_PARAMETER.test(query) || SECRET_IN_URL.test(query))) {
+  if ((mark !== -1 && KEY_PARAMETER.test(query)) || SECRET_IN_URL.test(url)) {
     return new Denial('secret_in_url', {
       message: 'Send the key in the Authorization header. This one was seen in a URL: rotate it.',
     });
   }
+  if (incoming.rawHeaders.length > 2 * HTTP_LIMITS.headersMax) return new Denial('headers_too_large');
   const secret = readHeaders(incoming.rawHeaders);
   if (secret instanceof Denial) return secret;
   return { method: incoming.method ?? '', path, query, secret };

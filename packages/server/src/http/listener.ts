@@ -1,10 +1,18 @@
 /** The listener: judges each request's head, mints its id, and hands it to the one handler of its path. */
-import { type IncomingMessage, type RequestListener, type ServerResponse, createServer } from 'node:http';
+import {
+  type IncomingMessage,
+  type RequestListener,
+  STATUS_CODES,
+  type ServerResponse,
+  createServer,
+} from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { Server } from 'node:net';
+import type { Server, Socket } from 'node:net';
+import type { ErrorCode } from '@keyfold/protocol';
 import type { ClientExchange } from '../gateway/client-exchange.ts';
 import type { NewId } from '../kernel/new-id.ts';
 import { Denial } from '../kernel/denial.ts';
+import { renderOpenAiError } from '../kernel/error-bodies.ts';
 import type { Endpoint } from '../providers/provider.ts';
 import { type RequestHead, checkHead } from './check-head.ts';
 import type { ReadAddress } from './client-address.ts';
@@ -24,8 +32,8 @@ export interface ListenerParts {
   readonly bodyBytesMax: number;
   /** Absent where only the control plane is served. */
   readonly serveCall: ((endpoint: Endpoint, exchange: ClientExchange) => Promise<void>) | undefined;
-  /** Absent where only the data plane is served. */
-  readonly serveControl: ((request: ControlRequest) => Promise<Response>) | undefined;
+  /** Serves every other path. */
+  readonly serveControl: (request: ControlRequest) => Promise<Response>;
   /** Called for every refusal that no key vouches for. */
   readonly onRefused: (denial: Denial) => void;
 }
@@ -60,9 +68,34 @@ export function createListener(
     tls === undefined
       ? createServer(options, listen)
       : createTlsServer({ ...options, ...tls, minVersion: 'TLSv1.2' }, listen);
-  server.maxHeadersCount = HTTP_LIMITS.headersMax;
+  // Node drops what is beyond this without a word; one more than the limit lets the head's check see that there is more.
+  server.maxHeadersCount = HTTP_LIMITS.headersMax + 1;
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) =>
+    refuseUnparsed(error, socket, parts),
+  );
   return server;
 }
+
+/** What is no HTTP, is too large or comes too slowly never becomes a request: it is answered on the bare socket and cut off. */
+function refuseUnparsed(error: NodeJS.ErrnoException, socket: Socket, parts: ListenerParts): void {
+  const denial = new Denial(UNPARSED_CODES.get(error.code ?? '') ?? 'invalid_request', {
+    reason: error.code ?? 'parse error',
+  });
+  parts.onRefused(denial);
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const { status, body } = renderOpenAiError(denial);
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}
+
+const UNPARSED_CODES: ReadonlyMap<string, ErrorCode> = new Map([
+  ['HPE_HEADER_OVERFLOW', 'headers_too_large'],
+  ['ERR_HTTP_REQUEST_TIMEOUT', 'request_timeout'],
+] as const);
 
 function serve(parts: ListenerParts, incoming: IncomingMessage, outgoing: ServerResponse): void {
   const requestId = parts.newId('request');
@@ -79,10 +112,6 @@ function serve(parts: ListenerParts, incoming: IncomingMessage, outgoing: Server
   if (endpoint !== undefined && parts.serveCall !== undefined) {
     if (head.method === 'POST') void parts.serveCall(endpoint, exchange);
     else exchange.refuse(new Denial('method_not_allowed', { message: 'Use POST.' }), { allow: 'POST' });
-    return;
-  }
-  if (parts.serveControl === undefined) {
-    exchange.refuse(new Denial('not_found', { message: 'There is no such path.' }), {});
     return;
   }
   const request: ControlRequest = {

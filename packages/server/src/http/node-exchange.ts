@@ -37,6 +37,10 @@ export class NodeExchange implements ClientExchange, ClientStream {
   }
 
   onGone(listener: () => void): void {
+    if (this.#outgoing.destroyed) {
+      listener();
+      return;
+    }
     this.#outgoing.once('close', () => {
       if (!this.#outgoing.writableFinished) listener();
     });

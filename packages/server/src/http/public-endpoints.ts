@@ -7,20 +7,23 @@ import type { Database } from '../storage/database.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { renderDocsPage } from './docs-page.ts';
 
-export interface PublicRooms {
+export interface HealthRooms {
   readonly database: Database;
-  readonly metrics: Metrics;
   readonly clock: Clock;
-  readonly version: string;
   readonly isStopping: () => boolean;
+}
+
+export interface OperatorRooms {
+  readonly metrics: Metrics;
+  readonly version: string;
 }
 
 /** A probe writes to the disk; a flood of probes must not. */
 const PROBE_LIFE_MS = 1_000;
 
-export function addPublicEndpoints(app: ControlApp, rooms: PublicRooms): void {
+/** On every listener: whoever balances load asks here. */
+export function addHealthEndpoints(app: ControlApp, rooms: HealthRooms): void {
   const probe = createProbe(rooms);
-  describeDataPlane(app);
   app.get('/healthz', (context) => context.json({ status: 'ok' }));
   app.get('/readyz', async (context) => {
     const problem = rooms.isStopping() ? 'stopping' : await probe();
@@ -28,6 +31,11 @@ export function addPublicEndpoints(app: ControlApp, rooms: PublicRooms): void {
       ? context.json({ status: 'ready' })
       : context.json({ status: 'unavailable', problem }, 503);
   });
+}
+
+/** Beside the management API. */
+export function addOperatorEndpoints(app: ControlApp, rooms: OperatorRooms): void {
+  describeDataPlane(app);
   app.get('/metrics', async (context) => {
     context.header('content-type', rooms.metrics.registry.contentType);
     return context.body(await rooms.metrics.registry.metrics());
@@ -42,7 +50,7 @@ export function addPublicEndpoints(app: ControlApp, rooms: PublicRooms): void {
   });
 }
 
-function createProbe(rooms: PublicRooms): () => Promise<string | undefined> {
+function createProbe(rooms: HealthRooms): () => Promise<string | undefined> {
   let atMs = -Infinity;
   let last: Promise<string | undefined> = Promise.resolve(undefined);
   return () => {

@@ -5,9 +5,11 @@ import { Denial } from '../kernel/denial.ts';
 const EMPTY = Buffer.alloc(0);
 
 export function readBody(incoming: IncomingMessage, bytesMax: number): Promise<Buffer | Denial> {
+  // Whoever left while the key was looked up says no more: no event would come.
+  if (incoming.destroyed) return Promise.resolve(endedEarly());
   const declared = incoming.headers['content-length'];
   if (declared !== undefined && Number(declared) > bytesMax) return Promise.resolve(tooLarge(bytesMax));
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     let first: Buffer | undefined;
     let more: Buffer[] | undefined;
     let bytes = 0;
@@ -20,11 +22,13 @@ export function readBody(incoming: IncomingMessage, bytesMax: number): Promise<B
       else (more ??= [first]).push(chunk);
     });
     incoming.on('end', () => resolve(more === undefined ? (first ?? EMPTY) : Buffer.concat(more, bytes)));
-    incoming.on('error', reject);
-    incoming.on('close', () =>
-      resolve(new Denial('request_timeout', { message: 'The request ended before its body did.' })),
-    );
+    incoming.on('error', () => resolve(endedEarly()));
+    incoming.on('close', () => resolve(endedEarly()));
   });
+}
+
+function endedEarly(): Denial {
+  return new Denial('request_timeout', { message: 'The request ended before its body did.' });
 }
 
 function tooLarge(bytesMax: number): Denial {

@@ -6,7 +6,7 @@ import type { RandomSource } from '../kernel/random.ts';
 import type { SqlStep } from '../storage/statement.ts';
 import type { Key, KeyVersion } from './key.ts';
 import type { KeyHasher } from './key-hash.ts';
-import type { KeyStore, KeyWithVersions, NewVersion } from './key-store.ts';
+import type { KeyStore, KeyWithVersions } from './key-store.ts';
 
 /** Seconds that a replaced version goes on working unless the caller says otherwise. */
 export const GRACE_S_DEFAULT = 300;
@@ -65,16 +65,19 @@ export class KeyIssuer {
     const steps = [
       this.#store.updateStep(current.key),
       this.#store.insertVersionStep(version),
-      this.#store.endVersionsStep(current.key.id, { atMs: graceEndMs, exceptVersion: next }),
+      // An end that comes earlier stands.
+      ...current.versions
+        .filter(({ expiresAtMs }) => (expiresAtMs ?? Infinity) > graceEndMs)
+        .map((previous) => this.#store.endVersionStep(previous, graceEndMs)),
     ];
     return { key: current.key, version, secret, steps, previousExpiresAtMs };
   }
 
-  #mint(key: Key, number: number): { version: NewVersion; secret: string } {
+  #mint(key: Key, number: number): { version: KeyVersion; secret: string } {
     const secret = formatSecret(key.kind, this.#random.bytes(SECRET_BYTES));
     const nowMs = this.#clock.nowMs();
     const lifeMs = (key.rotationIntervalS + GRACE_S_DEFAULT) * 1_000;
-    const version: NewVersion = {
+    const version: KeyVersion = {
       id: this.#newId('version'),
       keyId: key.id,
       version: number,

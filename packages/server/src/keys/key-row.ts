@@ -59,8 +59,26 @@ export function keyFromRow(row: KeyRow, mac: RowMac): Key | undefined {
   };
 }
 
-export function versionFromRow(row: VersionRow): KeyVersion {
+export function versionToRow(version: KeyVersion, mac: RowMac): Insertable<Schema['key_versions']> {
+  const row = {
+    id: version.id,
+    key_id: version.keyId,
+    version: version.version,
+    hash: version.hash,
+    pepper_version: version.pepperVersion,
+    display: version.display,
+    created_at: version.createdAtMs,
+    expires_at: version.expiresAtMs ?? null,
+  };
+  return { ...row, mac: mac.sign('key_versions', versionMacFields(row)) };
+}
+
+/** The version, or `undefined` when the row was edited behind Keyfold's back: else a version could be moved to a better key. */
+export function versionFromRow(row: VersionRow, mac: RowMac): KeyVersion | undefined {
+  if (!mac.holds('key_versions', { fields: versionMacFields(row), mac: row.mac })) return undefined;
   return {
+    hash: row.hash,
+    pepperVersion: Number(row.pepper_version),
     id: row.id as Id<'version'>,
     keyId: row.key_id as Id<'key'>,
     version: Number(row.version),
@@ -68,6 +86,10 @@ export function versionFromRow(row: VersionRow): KeyVersion {
     createdAtMs: Number(row.created_at),
     expiresAtMs: numberOrAbsent(row.expires_at),
   };
+}
+
+function versionMacFields(row: Omit<Insertable<Schema['key_versions']>, 'mac'>): readonly MacField[] {
+  return [row.id, row.key_id, row.version, row.hash, row.pepper_version, row.expires_at ?? null];
 }
 
 /** Everything that decides what the key may do. */

@@ -5,13 +5,7 @@ import type { RowMac } from '../sealing/row-mac.ts';
 import type { Database } from '../storage/database.ts';
 import type { SqlStep } from '../storage/statement.ts';
 import type { Key, KeyVersion, Principal } from './key.ts';
-import { type KeyRow, type VersionRow, keyFromRow, keyToRow, versionFromRow } from './key-row.ts';
-
-/** A version about to be stored, with the hash of its secret. */
-export interface NewVersion extends KeyVersion {
-  readonly hash: string;
-  readonly pepperVersion: number;
-}
+import { type KeyRow, keyFromRow, keyToRow, versionFromRow, versionToRow } from './key-row.ts';
 
 export interface KeyFilter {
   readonly organizationId: Id<'organization'>;
@@ -47,9 +41,11 @@ export class KeyStore {
         .select([
           'v.id as version_id',
           'v.version',
+          'v.pepper_version',
           'v.display',
           'v.created_at as version_created_at',
           'v.expires_at as version_expires_at',
+          'v.mac as version_mac',
           'o.revision as organization_revision',
         ])
         .where('v.hash', '=', hash),
@@ -57,17 +53,21 @@ export class KeyStore {
     const row = rows[0];
     if (row === undefined) return undefined;
     const key = keyFromRow(row, this.#mac);
-    if (key === undefined) return 'tampered';
-    const version = versionFromRow({
-      id: row.version_id,
-      key_id: row.id,
-      version: row.version,
-      display: row.display,
-      created_at: row.version_created_at,
-      expires_at: row.version_expires_at,
-      hash,
-      pepper_version: 1n,
-    });
+    const version = versionFromRow(
+      {
+        id: row.version_id,
+        key_id: row.id,
+        version: row.version,
+        hash,
+        pepper_version: row.pepper_version,
+        display: row.display,
+        created_at: row.version_created_at,
+        expires_at: row.version_expires_at,
+        mac: row.version_mac,
+      },
+      this.#mac,
+    );
+    if (key === undefined || version === undefined) return 'tampered';
     return { key, version, organizationRevision: Number(row.organization_revision) };
   }
 
@@ -106,25 +106,16 @@ export class KeyStore {
     return this.#withVersions(keys);
   }
 
-  insertSteps(key: Key, version: NewVersion): SqlStep[] {
+  insertSteps(key: Key, version: KeyVersion): SqlStep[] {
     return [
       this.#database.step((db) => db.insertInto('keys').values(keyToRow(key, this.#mac))),
       this.insertVersionStep(version),
     ];
   }
 
-  insertVersionStep(version: NewVersion): SqlStep {
+  insertVersionStep(version: KeyVersion): SqlStep {
     return this.#database.step((db) =>
-      db.insertInto('key_versions').values({
-        id: version.id,
-        key_id: version.keyId,
-        version: version.version,
-        hash: version.hash,
-        pepper_version: version.pepperVersion,
-        display: version.display,
-        created_at: version.createdAtMs,
-        expires_at: version.expiresAtMs ?? null,
-      }),
+      db.insertInto('key_versions').values(versionToRow(version, this.#mac)),
     );
   }
 
@@ -142,15 +133,14 @@ export class KeyStore {
     );
   }
 
-  /** Ends every version but `except`, now or at a time; an earlier end stands. */
-  endVersionsStep(keyId: Id<'key'>, end: { readonly atMs: number; readonly exceptVersion: number }): SqlStep {
+  /** Gives a version another end. */
+  endVersionStep(version: KeyVersion, atMs: number): SqlStep {
+    const { id, expires_at: expiresAt, mac } = versionToRow({ ...version, expiresAtMs: atMs }, this.#mac);
     return this.#database.step((db) =>
       db
         .updateTable('key_versions')
-        .set({ expires_at: end.atMs })
-        .where('key_id', '=', keyId)
-        .where('version', '!=', BigInt(end.exceptVersion))
-        .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', BigInt(end.atMs))])),
+        .set({ expires_at: expiresAt ?? null, mac })
+        .where('id', '=', id),
     );
   }
 
@@ -162,13 +152,14 @@ export class KeyStore {
     );
     return rows.map((row) => {
       const key = keyFromRow(row, this.#mac);
-      if (key === undefined)
-        throw new Fault('unavailable', { internal: `the row of key ${row.id} was edited outside Keyfold` });
-      return { key, versions: versionsOf(row.id, versions) };
+      const own = versions
+        .filter((version) => version.key_id === row.id)
+        .map((version) => versionFromRow(version, this.#mac));
+      const intact = own.filter((version) => version !== undefined);
+      if (key === undefined || intact.length < own.length) {
+        throw new Fault('unavailable', { internal: `the rows of key ${row.id} were edited outside Keyfold` });
+      }
+      return { key, versions: intact };
     });
   }
-}
-
-function versionsOf(keyId: string, versions: readonly VersionRow[]): KeyVersion[] {
-  return versions.filter((version) => version.key_id === keyId).map((version) => versionFromRow(version));
 }

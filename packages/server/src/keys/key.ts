@@ -33,6 +33,9 @@ export interface Key {
 }
 
 export interface KeyVersion {
+  /** Finds it: see key-hash.ts. */
+  readonly hash: string;
+  readonly pepperVersion: number;
   readonly id: Id<'version'>;
   readonly keyId: Id<'key'>;
   readonly version: number;

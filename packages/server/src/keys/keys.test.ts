@@ -192,6 +192,22 @@ for (const kind of DATABASE_KINDS) {
       assert.equal(await codeOf(secret), 'invalid_api_key');
     });
 
+    test('a version that was moved to another key in the database is refused', async () => {
+      const { secret, version } = await issue();
+      const better = await issue({ permissions: ['chat', 'embeddings'] });
+      await database.commit({
+        steps: [
+          database.step((db) =>
+            db
+              .updateTable('key_versions')
+              .set({ key_id: better.key.id, version: 2 })
+              .where('id', '=', version.id),
+          ),
+        ],
+      });
+      assert.equal(await codeOf(secret), 'invalid_api_key');
+    });
+
     test("another organization's key is not found", async () => {
       const { key } = await issue();
       assert.equal(await store.find('org_other000' as Id<'organization'>, key.id), undefined);

@@ -43,6 +43,7 @@ export interface Schema {
     display: string;
     created_at: Integer;
     expires_at: NullableInteger;
+    mac: string;
   };
   budgets: {
     id: string;

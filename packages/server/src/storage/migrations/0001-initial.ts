@@ -46,6 +46,7 @@ export const initial: Migration = {
       .addColumn('display', 'text', required)
       .addColumn('created_at', 'bigint', required)
       .addColumn('expires_at', 'bigint')
+      .addColumn('mac', 'text', required)
       .addUniqueConstraint('key_versions_version', ['key_id', 'version']),
     table(db, 'budgets')
       .addColumn('id', 'text', (column) => column.primaryKey())
