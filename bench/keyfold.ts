@@ -1,6 +1,7 @@
 /** Starts Keyfold with every control on, and gives it what a call needs: credentials, prices, a key, limits, budgets. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { installBuilt } from './built.ts';
 import { COST_NANOS_PER_CALL } from './payload.ts';
 import type { Rig } from './peers.ts';
 import { BENCH_DIR, PINNED_NODE, REPOSITORY_DIR } from './places.ts';
@@ -25,11 +26,7 @@ export async function startKeyfold(rig: Rig, profileDir?: string): Promise<Keyfo
   const server = rig.group.start('keyfold', {
     core: rig.cores.server,
     command: PINNED_NODE,
-    args: [
-      ...(profileDir ? ['--cpu-prof', `--cpu-prof-dir=${profileDir}`] : []),
-      'packages/cli/src/main.ts',
-      'serve',
-    ],
+    args: [...(profileDir ? ['--cpu-prof', `--cpu-prof-dir=${profileDir}`] : []), installBuilt(), 'serve'],
     cwd: REPOSITORY_DIR,
     env: {
       ...withoutKeyfoldSettings(process.env),

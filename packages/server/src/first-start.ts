@@ -1,7 +1,7 @@
 /** The first start on an empty database: the default organization and project, and one admin key, shown once. */
 import { existsSync, writeFileSync } from 'node:fs';
 import type { AuditLog } from './audit/audit-log.ts';
-import type { ProjectStore } from './control/project-store.ts';
+import type { ProjectStore } from './tenants/project-store.ts';
 import type { Clock } from './kernel/clock.ts';
 import type { NewId } from './kernel/new-id.ts';
 import { EVERY_PERMISSION } from './keys/key.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { AuditLog } from './audit/audit-log.ts';
 import { RefusalSummary } from './audit/refusal-summary.ts';
 import type { Config } from './config/index.ts';
-import { ProjectStore } from './control/project-store.ts';
+import { ProjectStore } from './tenants/project-store.ts';
 import { CredentialStore } from './credentials/credential-store.ts';
 import { systemClock } from './kernel/clock.ts';
 import { createNewId } from './kernel/new-id.ts';

@@ -8,7 +8,7 @@ import type { Sealer } from '../sealing/sealer.ts';
 import type { Database } from '../storage/database.ts';
 import type { Step } from '../storage/statement.ts';
 import type { Change, Json, Reply } from './endpoint.ts';
-import type { ProjectStore } from './project-store.ts';
+import type { ProjectStore } from '../tenants/project-store.ts';
 
 /** One POST that may be repeated. */
 export interface IdempotentRequest {

@@ -1,6 +1,5 @@
 /** `GET /v1/audit/events`: the organization's audit records as they are chained, newest first. */
-import type { Id } from '@keyfold/protocol';
-import { sql } from 'kysely';
+import { type AuditRecord, readAuditRecords } from '../audit/audit-reader.ts';
 import { EVERY_PERMISSION } from '../keys/key.ts';
 import type { Database } from '../storage/database.ts';
 import { type Endpoint, type Json, defineEndpoint, ok } from './endpoint.ts';
@@ -43,58 +42,28 @@ export function auditEndpoint(rooms: AuditRooms): Endpoint {
     response: { status: 200, schema: listOf(auditView) },
     handle: async ({ principal, query }) => {
       const { organizationId, permissions } = principal.key;
-      const seesAll = permissions.includes(EVERY_PERMISSION);
-      const rows = await readRecords(rooms.database, { organizationId, seesAll, ...query });
+      const records = await readAuditRecords(rooms.database, {
+        organizationId,
+        withUnowned: permissions.includes(EVERY_PERMISSION),
+        limit: query.limit,
+        after: query.after === undefined ? undefined : parseCursor(query.after),
+      });
       return ok(
-        renderPage(rows, query, {
+        renderPage(records, query, {
           id: recordId,
-          view: (row) => ({ id: recordId(row), ...(JSON.parse(row.record) as { [name: string]: Json }) }),
+          view: (of) => ({ id: recordId(of), ...(JSON.parse(of.record) as { [name: string]: Json }) }),
         }),
       );
     },
   });
 }
 
-interface RecordRow {
-  readonly node: bigint;
-  readonly sequence: bigint;
-  readonly record: string;
+/** The record that a cursor names; the query's schema has checked its form. */
+function parseCursor(text: string): { readonly node: bigint; readonly sequence: bigint } {
+  const [, node = '', sequence = ''] = CURSOR.exec(text) ?? [];
+  return { node: BigInt(node), sequence: BigInt(sequence) };
 }
 
-function readRecords(
-  database: Database,
-  of: {
-    readonly organizationId: Id<'organization'>;
-    readonly seesAll: boolean;
-    readonly limit: number;
-    readonly after?: string | undefined;
-  },
-): Promise<RecordRow[]> {
-  const [, node = '', sequence = ''] = CURSOR.exec(of.after ?? '') ?? [];
-  return database.read((db) => {
-    let query = db
-      .selectFrom('audit_records')
-      .select(['node', 'sequence', 'record'])
-      .where((eb) =>
-        eb.or([has(MARK + JSON.stringify(of.organizationId)), ...(of.seesAll ? [eb.not(has(MARK))] : [])]),
-      )
-      .orderBy('node', 'desc')
-      .orderBy('sequence', 'desc')
-      .limit(of.limit + 1);
-    if (of.after !== undefined) {
-      query = query.where(sql<boolean>`(node, sequence) < (${BigInt(node)}, ${BigInt(sequence)})`);
-    }
-    return query;
-  });
-}
-
-/** A quote inside a record's text is escaped, so this stands nowhere but where it is a field. */
-const MARK = '"organization_id":';
-
-function has(text: string) {
-  return sql<boolean>`replace(record, ${text}, '') <> record`;
-}
-
-function recordId({ node, sequence }: RecordRow): string {
+function recordId({ node, sequence }: AuditRecord): string {
   return `${node}-${sequence}`;
 }

@@ -8,7 +8,7 @@ import { type PlanRooms, planBudgets } from './budget-plan.ts';
 import { type Change, type Endpoint, defineEndpoint, ok } from './endpoint.ts';
 import { renderBudget } from './key-view.ts';
 import { cutPage, renderPage } from './list-page.ts';
-import type { ProjectStore } from './project-store.ts';
+import type { ProjectStore } from '../tenants/project-store.ts';
 import { budgetView, idParams, listOf, listQuery, usd, z } from './schemas.ts';
 
 export interface BudgetRooms extends PlanRooms {

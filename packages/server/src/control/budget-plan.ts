@@ -5,10 +5,8 @@ import type { NewId } from '../kernel/new-id.ts';
 import type { Budget, BudgetState, Scope } from '../ledger/budget.ts';
 import type { BudgetStore } from '../ledger/budget-store.ts';
 import { PERIODS, type Period } from '../ledger/period.ts';
-import type { Database } from '../storage/database.ts';
 import type { SqlStep } from '../storage/statement.ts';
 import type { Change } from './endpoint.ts';
-import { periodIsFreeStep } from './unique-steps.ts';
 
 /** The new cap of each period; `null` removes, `undefined` leaves as it is. */
 export type BudgetInput = Readonly<Record<Period, Nanos | null | undefined>>;
@@ -21,7 +19,6 @@ export interface BudgetPlan {
 }
 
 export interface PlanRooms {
-  readonly database: Database;
   readonly budgets: BudgetStore;
   readonly clock: Clock;
   readonly newId: NewId;
@@ -53,8 +50,9 @@ export async function planBudgets(rooms: PlanRooms, request: PlanRequest): Promi
       if (before !== undefined) after.push(before);
     } else {
       const budget = before === undefined ? newBudget(rooms, request, { period, cap }) : { ...before, cap };
-      if (before === undefined) steps.push(periodIsFreeStep(rooms.database, budget));
-      steps.push(rooms.budgets.setStep(budget));
+      steps.push(
+        before === undefined ? rooms.budgets.insertStep(budget) : rooms.budgets.updateStep(budget),
+      );
       events.push({
         action: 'budget.set',
         target: budget.id,

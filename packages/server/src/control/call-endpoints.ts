@@ -2,14 +2,12 @@
 import { formatUsd, nanos } from '@keyfold/protocol';
 import { Denial } from '../kernel/denial.ts';
 import type { CallRow, LedgerReports } from '../ledger/reports.ts';
-import type { Database } from '../storage/database.ts';
 import { type Endpoint, type Json, defineEndpoint, ok } from './endpoint.ts';
 import { renderPage, renderTime } from './list-page.ts';
 import { checkRange, idParams, listOf, listQuery, time, z } from './schemas.ts';
 
 export interface CallRooms {
   readonly reports: LedgerReports;
-  readonly database: Database;
 }
 
 const TAG = 'Usage';
@@ -90,13 +88,7 @@ export function callEndpoints(rooms: CallRooms): Endpoint[] {
       params: idParams,
       response: { status: 200, schema: callView },
       handle: async ({ principal, params }) => {
-        const [row] = await rooms.database.read((db) =>
-          db
-            .selectFrom('calls')
-            .selectAll()
-            .where('organization_id', '=', principal.key.organizationId)
-            .where('id', '=', params.id),
-        );
+        const row = await rooms.reports.findCall(principal.key.organizationId, params.id);
         return row === undefined ? new Denial('not_found') : ok(renderCall(row));
       },
     }),

@@ -44,6 +44,8 @@ export interface ControlRooms {
   readonly telemetry: Telemetry;
 }
 
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+
 export type ControlApp = OpenAPIHono<{ Bindings: ControlBindings }>;
 type ControlContext = Context<{ Bindings: ControlBindings }>;
 
@@ -54,14 +56,22 @@ export function createControlApp(rooms: ControlRooms, endpoints: readonly Endpoi
     const path = endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1').replaceAll(/\{\+(\w+)\}/g, ':$1{.+}');
     app.on(endpoint.method.toUpperCase(), path, (context) => serve(rooms, endpoint, context));
   }
-  app.notFound((context) => {
-    const rendered = renderProblem(
-      new Denial('not_found', { message: 'There is no such path.' }),
-      context.env.requestId,
-    );
-    return toResponse(rendered, context.env.requestId);
-  });
+  app.notFound((context) => refuseUnrouted(app, context));
   return app;
+}
+
+/** No endpoint has this path and method; where others have the path, they are named. */
+function refuseUnrouted(app: ControlApp, context: ControlContext): Response {
+  const { requestId } = context.env;
+  const methods = METHODS.filter((method) => app.router.match(method, context.req.path)[0].length > 0);
+  if (methods.length === 0) {
+    const denial = new Denial('not_found', { message: 'There is no such path.' });
+    return toResponse(renderProblem(denial, requestId), requestId);
+  }
+  const allow = methods.join(', ');
+  const denial = new Denial('method_not_allowed', { message: `Use ${allow}.` });
+  const rendered = renderProblem(denial, requestId);
+  return toResponse({ ...rendered, headers: { ...rendered.headers, allow } }, requestId);
 }
 
 async function serve(rooms: ControlRooms, endpoint: Endpoint, context: ControlContext): Promise<Response> {

@@ -6,7 +6,6 @@ import type { Clock } from '../kernel/clock.ts';
 import { Denial } from '../kernel/denial.ts';
 import type { NewId } from '../kernel/new-id.ts';
 import type { Principal } from '../keys/key.ts';
-import type { Database } from '../storage/database.ts';
 import type { UpstreamPools } from '../upstream/pools.ts';
 import {
   type CreateCredentialBody,
@@ -19,12 +18,10 @@ import {
 import { type Change, type Endpoint, type Json, defineEndpoint, ok } from './endpoint.ts';
 import { cutPage, renderPage, renderTime } from './list-page.ts';
 import { idParams, listOf, listQuery, z } from './schemas.ts';
-import { nameIsFreeStep } from './unique-steps.ts';
 
 export interface CredentialRooms {
   readonly credentials: CredentialStore;
   readonly pools: UpstreamPools;
-  readonly database: Database;
   readonly clock: Clock;
   readonly newId: NewId;
 }
@@ -155,10 +152,7 @@ async function createCredential(
   const taken = await checkName(rooms, credential);
   if (taken !== undefined) return taken;
   return {
-    steps: [
-      nameIsFreeStep(rooms.database, credential),
-      rooms.credentials.insertStep(credential, body.secret),
-    ],
+    steps: [rooms.credentials.insertStep(credential, body.secret)],
     events: [
       {
         action: 'credential.created',
@@ -212,12 +206,8 @@ function replace(
   },
 ): Change {
   const { before, next } = of;
-  const rename = before.name === next.name ? [] : [nameIsFreeStep(rooms.database, next)];
   return {
-    steps: [
-      ...rename,
-      rooms.credentials.replaceStep(next, { secret: of.secret, previousVersion: before.version }),
-    ],
+    steps: [rooms.credentials.replaceStep(next, { secret: of.secret, previousVersion: before.version })],
     events: [
       {
         action: 'credential.updated',

@@ -7,7 +7,6 @@ import type { BudgetStore } from '../ledger/budget-store.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Denial } from '../kernel/denial.ts';
 import type { NewId } from '../kernel/new-id.ts';
-import type { Database } from '../storage/database.ts';
 import { checkGrant } from '../access/grant.ts';
 import { type BudgetInput, planBudgets } from './budget-plan.ts';
 import { type Change, type Endpoint, defineEndpoint, ok } from './endpoint.ts';
@@ -20,11 +19,10 @@ import {
 } from './key-input.ts';
 import { keyView, renderKey } from './key-view.ts';
 import { renderPage, renderTime } from './list-page.ts';
-import type { ProjectStore } from './project-store.ts';
+import type { ProjectStore } from '../tenants/project-store.ts';
 import { idParams, listOf, listQuery, z } from './schemas.ts';
 
 export interface KeyRooms {
-  readonly database: Database;
   readonly keys: KeyStore;
   readonly issuer: KeyIssuer;
   readonly budgets: BudgetStore;

@@ -5,7 +5,7 @@ import type { NewId } from '../kernel/new-id.ts';
 import type { Principal } from '../keys/key.ts';
 import { type Change, type Endpoint, type Json, defineEndpoint, ok } from './endpoint.ts';
 import { cutPage, renderPage, renderTime } from './list-page.ts';
-import type { Organization, Project, ProjectStore } from './project-store.ts';
+import type { Organization, Project, ProjectStore } from '../tenants/project-store.ts';
 import { idParams, listOf, listQuery, name, z } from './schemas.ts';
 
 export interface ProjectRooms {

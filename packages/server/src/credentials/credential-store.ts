@@ -73,7 +73,7 @@ export class CredentialStore {
     );
   }
 
-  /** Replaces the credential, sealed anew, if nobody changed it since it was read. */
+  /** Replaces the credential, sealed anew, if nobody changed it since it was read or has taken its name. */
   replaceStep(
     credential: Credential,
     change: { readonly secret: string; readonly previousVersion: number },
@@ -85,7 +85,19 @@ export class CredentialStore {
           .updateTable('credentials')
           .set(row)
           .where('id', '=', credential.id)
-          .where('version', '=', BigInt(change.previousVersion)),
+          .where('version', '=', BigInt(change.previousVersion))
+          .where((eb) =>
+            eb.not(
+              eb.exists(
+                eb
+                  .selectFrom('credentials as other')
+                  .select('other.id')
+                  .where('other.organization_id', '=', credential.organizationId)
+                  .where('other.name', '=', credential.name)
+                  .where('other.id', '!=', credential.id),
+              ),
+            ),
+          ),
       'changes-row',
     );
   }

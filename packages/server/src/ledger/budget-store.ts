@@ -89,23 +89,35 @@ export class BudgetStore {
     });
   }
 
-  /** Creates the budget of a scope and period, or changes its cap. What is posted and held stays. */
-  setStep(budget: Budget): SqlStep {
+  /** Refused when the scope has a budget of the period. */
+  insertStep(budget: Budget): SqlStep {
     const mac = this.#mac.sign('budgets', macFields(budget));
-    return this.#database.step((db) =>
-      db
-        .insertInto('budgets')
-        .values({
-          id: budget.id,
-          organization_id: budget.organizationId,
-          scope: budget.scope,
-          scope_id: budget.scopeId,
-          period: budget.period,
-          cap_nanos: budget.cap,
-          created_at: budget.createdAtMs,
-          mac,
-        })
-        .onConflict((conflict) => conflict.column('id').doUpdateSet({ cap_nanos: budget.cap, mac })),
+    return this.#database.step(
+      (db) =>
+        db
+          .insertInto('budgets')
+          .values({
+            id: budget.id,
+            organization_id: budget.organizationId,
+            scope: budget.scope,
+            scope_id: budget.scopeId,
+            period: budget.period,
+            cap_nanos: budget.cap,
+            created_at: budget.createdAtMs,
+            mac,
+          })
+          .onConflict((conflict) => conflict.columns(['scope_id', 'period']).doNothing()),
+      'changes-row',
+    );
+  }
+
+  /** Changes the cap; what is posted and held stays. Refused when the budget is no more. */
+  updateStep(budget: Budget): SqlStep {
+    const mac = this.#mac.sign('budgets', macFields(budget));
+    return this.#database.step(
+      (db) =>
+        db.updateTable('budgets').set({ cap_nanos: budget.cap, mac }).where('id', '=', budget.id),
+      'changes-row',
     );
   }
 

@@ -244,7 +244,6 @@ async function openHouse(place: DatabasePlace) {
   const ledger = new Ledger({ database, audit: new AuditLog(database, clock), clock, newId });
   const budgets = new BudgetStore({ database, mac: new RowMac(new RootKey(Buffer.alloc(32, 1))), clock });
   const states = (key: string) => budgets.statesOf(owned.get(key) ?? []);
-  const save = (budget: Budget) => database.commit({ steps: [budgets.setStep(budget)] });
   return {
     clock,
     database,
@@ -270,13 +269,13 @@ async function openHouse(place: DatabasePlace) {
         createdAtMs: 0,
       }));
       owned.set(key, made);
-      for (const budget of made) await save(budget);
+      await database.commit({ steps: made.map((budget) => budgets.insertStep(budget)) });
       return key;
     },
     setCap: async (key: string, cap: bigint) => {
       const changed = (owned.get(key) ?? []).map((budget) => ({ ...budget, cap: nanos(cap) }));
       owned.set(key, changed);
-      for (const budget of changed) await save(budget);
+      await database.commit({ steps: changed.map((budget) => budgets.updateStep(budget)) });
     },
     /** A ledger over a database that fails in its own way until it is healed. */
     ledgerThat: (fail: (commit: () => Promise<unknown>) => Promise<never> | never) => {

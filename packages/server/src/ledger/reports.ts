@@ -76,6 +76,13 @@ export class LedgerReports {
     return { today, thisMonth };
   }
 
+  async findCall(organizationId: Id<'organization'>, id: string): Promise<CallRow | undefined> {
+    const rows = await this.#database.read((db) =>
+      db.selectFrom('calls').selectAll().where('organization_id', '=', organizationId).where('id', '=', id),
+    );
+    return rows[0];
+  }
+
   /** Newest first, one beyond the limit when there are more; with `before`, oldest first. Cursors are call ids, which sort by time. */
   async listCalls(filter: CallFilter, page: CallPage): Promise<CallRow[]> {
     return this.#database.read((db) => {

@@ -21,7 +21,7 @@ const LOCK_FILE = 'keyfold.lock';
 const BUSY_TIMEOUT_MS = 5_000;
 /** Pages of WAL before SQLite checkpoints: 4,000 × 4 KiB is 16 MB, so that a checkpoint is rare and short. */
 const CHECKPOINT_PAGES = 4_000;
-const CACHE_KIB = 16_384;
+const CACHE_KIB = 4_096;
 const SYNCHRONOUS_FULL = 2;
 
 export function openConnection(settings: WorkerSettings): Connection {
