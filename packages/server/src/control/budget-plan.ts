@@ -50,9 +50,7 @@ export async function planBudgets(rooms: PlanRooms, request: PlanRequest): Promi
       if (before !== undefined) after.push(before);
     } else {
       const budget = before === undefined ? newBudget(rooms, request, { period, cap }) : { ...before, cap };
-      steps.push(
-        before === undefined ? rooms.budgets.insertStep(budget) : rooms.budgets.updateStep(budget),
-      );
+      steps.push(before === undefined ? rooms.budgets.insertStep(budget) : rooms.budgets.updateStep(budget));
       events.push({
         action: 'budget.set',
         target: budget.id,

@@ -56,7 +56,11 @@ export function createControlApp(rooms: ControlRooms, endpoints: readonly Endpoi
     const path = endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1').replaceAll(/\{\+(\w+)\}/g, ':$1{.+}');
     app.on(endpoint.method.toUpperCase(), path, (context) => serve(rooms, endpoint, context));
   }
-  app.notFound((context) => refuseUnrouted(app, context));
+  app.notFound((context) => {
+    const refused = refuseUnrouted(app, context);
+    rooms.refusals.count(refused.status === 405 ? 'method_not_allowed' : 'not_found');
+    return refused;
+  });
   return app;
 }
 

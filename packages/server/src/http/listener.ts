@@ -78,6 +78,12 @@ export function createListener(
 
 /** What is no HTTP, is too large or comes too slowly never becomes a request: it is answered on the bare socket and cut off. */
 function refuseUnparsed(error: NodeJS.ErrnoException, socket: Socket, parts: ListenerParts): void {
+  // Bytes of an answer that is under way must not be followed by another; who has left hears no answer.
+  const { _httpMessage: answering } = socket as { _httpMessage?: ServerResponse | null };
+  if (LEFT_CODES.has(error.code ?? '') || answering?.headersSent === true) {
+    socket.destroy();
+    return;
+  }
   const denial = new Denial(UNPARSED_CODES.get(error.code ?? '') ?? 'invalid_request', {
     reason: error.code ?? 'parse error',
   });
@@ -92,6 +98,8 @@ function refuseUnparsed(error: NodeJS.ErrnoException, socket: Socket, parts: Lis
   );
 }
 
+/** The connection ended or broke: no refusal, and what it had asked ends where it is served. */
+const LEFT_CODES: ReadonlySet<string> = new Set(['HPE_INVALID_EOF_STATE', 'ECONNRESET', 'EPIPE']);
 const UNPARSED_CODES: ReadonlyMap<string, ErrorCode> = new Map([
   ['HPE_HEADER_OVERFLOW', 'headers_too_large'],
   ['ERR_HTTP_REQUEST_TIMEOUT', 'request_timeout'],
@@ -111,7 +119,11 @@ function serve(parts: ListenerParts, incoming: IncomingMessage, outgoing: Server
   const endpoint = parts.serveCall === undefined ? undefined : DATA_PATHS.get(head.path);
   if (endpoint !== undefined && parts.serveCall !== undefined) {
     if (head.method === 'POST') void parts.serveCall(endpoint, exchange);
-    else exchange.refuse(new Denial('method_not_allowed', { message: 'Use POST.' }), { allow: 'POST' });
+    else {
+      const denial = new Denial('method_not_allowed', { message: 'Use POST.' });
+      parts.onRefused(denial);
+      exchange.refuse(denial, { allow: 'POST' });
+    }
     return;
   }
   const request: ControlRequest = {

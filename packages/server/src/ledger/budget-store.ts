@@ -115,8 +115,7 @@ export class BudgetStore {
   updateStep(budget: Budget): SqlStep {
     const mac = this.#mac.sign('budgets', macFields(budget));
     return this.#database.step(
-      (db) =>
-        db.updateTable('budgets').set({ cap_nanos: budget.cap, mac }).where('id', '=', budget.id),
+      (db) => db.updateTable('budgets').set({ cap_nanos: budget.cap, mac }).where('id', '=', budget.id),
       'changes-row',
     );
   }

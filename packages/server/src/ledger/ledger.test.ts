@@ -158,11 +158,7 @@ for (const kind of DATABASE_KINDS) {
               const reservation = await house.reserve(key, amount);
               if (!isReserved(reservation)) return;
               if (how === 'open') open += reservation.held;
-              else
-                await house.ledger.resolve(
-                  reservation,
-                  resolution(how as 'settlement', how === 'release' ? 0n : cost),
-                );
+              else await house.ledger.resolve(reservation, resolution(how, how === 'release' ? 0n : cost));
             }),
           );
           const [state] = await house.states(key);

@@ -133,7 +133,7 @@ for (const kind of DATABASE_KINDS) {
       for (const [index, row] of chained.entries()) {
         assert.equal(row.sequence, BigInt(index + 1));
         head = nextHead(head, row.record);
-        assert.equal(row.head, head.toString('base64url'));
+        assert.equal(row.head, head);
       }
     });
 
@@ -165,10 +165,7 @@ for (const kind of DATABASE_KINDS) {
       await database.commit({ steps: [{ append: '"n":"after"}' }] });
       const next = (await records()).at(-1);
       assert.equal(next?.sequence, (last?.sequence ?? 0n) + 1n);
-      assert.equal(
-        next?.head,
-        nextHead(Buffer.from(last?.head ?? '', 'base64url'), next?.record ?? '').toString('base64url'),
-      );
+      assert.equal(next?.head, nextHead(last?.head ?? '', next?.record ?? ''));
     });
 
     test('a closed database refuses work with a fault', async () => {

@@ -71,8 +71,7 @@ export const initial: Migration = {
       .addColumn('boot', 'text', required)
       .addColumn('reserved_at', 'bigint', required)
       .addColumn('held_nanos', 'bigint', required)
-      .addColumn('call', 'text', required)
-      .$call(clustered(dialect)),
+      .addColumn('call', 'text', required),
     callsTable(db).$call(clustered(dialect)),
     // Ids sort by time, so the primary key itself is the index by time.
     index(db, 'calls_by_key', { table: 'calls', columns: ['key_id', 'id'] }),

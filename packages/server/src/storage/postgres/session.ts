@@ -232,7 +232,7 @@ export class PostgresSession {
     this.#chain = state;
     return this.#send({
       sql: 'insert into audit_records (node, sequence, at, record, head) values ($1, $2, $3, $4, $5)',
-      values: [this.node, state.sequence, nowMs, record, state.head.toString('base64url')],
+      values: [this.node, state.sequence, nowMs, record, state.head],
     });
   }
 }
@@ -254,9 +254,7 @@ async function readChain(client: pg.Client, node: number): Promise<ChainState> {
     [node],
   );
   const last = rows[0];
-  return last === undefined
-    ? EMPTY_CHAIN
-    : { sequence: Number(last.sequence), head: Buffer.from(last.head, 'base64url') };
+  return last === undefined ? EMPTY_CHAIN : { sequence: Number(last.sequence), head: last.head };
 }
 
 const statementNames = new Map<string, string>();

@@ -197,13 +197,15 @@ export class SqliteWriter {
     const sql = this.#sql[number];
     if (sql === undefined) throw new Error(`statement ${number} is not known`);
     const statement = this.#db.prepare(sql);
+    // Only whether there is a row matters; an object for it costs more than finding it.
+    statement.setReturnArrays(true);
     return { statement, returnsRows: statement.columns().length > 0 };
   }
 
   #appendRecord(body: string, nowMs: number): void {
     const { record, state } = chainRecord(this.#chain, body);
     this.#hasWritten = true;
-    this.#append.run(NODE, state.sequence, nowMs, record, state.head.toString('base64url'));
+    this.#append.run(NODE, state.sequence, nowMs, record, state.head);
     this.#chain = state;
   }
 }
@@ -212,7 +214,5 @@ function readChain(db: DatabaseSync): ChainState {
   const last = db
     .prepare('select sequence, head from audit_records where node = ? order by sequence desc limit 1')
     .get(NODE) as { sequence: number; head: string } | undefined;
-  return last === undefined
-    ? EMPTY_CHAIN
-    : { sequence: last.sequence, head: Buffer.from(last.head, 'base64url') };
+  return last === undefined ? EMPTY_CHAIN : last;
 }
