@@ -16,6 +16,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   config: 0,
   providers: 1,
   upstream: 1,
+  tenants: 2,
   keys: 2,
   access: 2,
   limits: 2,

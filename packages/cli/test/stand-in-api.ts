@@ -8,6 +8,7 @@ export interface AskedRequest {
   /** Path and query, as they were on the wire. */
   readonly url: string;
   readonly authorization: string | undefined;
+  readonly idempotencyKey: string | undefined;
   readonly body: unknown;
 }
 
@@ -15,6 +16,8 @@ export interface Reply {
   readonly status?: number;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
+  /** The connection breaks instead. */
+  readonly breaks?: true;
 }
 
 export interface StandInApi {
@@ -37,11 +40,16 @@ export async function startStandInApi(): Promise<StandInApi> {
       method: request.method ?? '',
       url: request.url ?? '',
       authorization: request.headers.authorization,
+      idempotencyKey: request.headers['idempotency-key'] as string | undefined,
       body: content === '' ? undefined : (JSON.parse(content) as unknown),
     });
     const reply = replies[0];
     if (replies.length > 1) replies = replies.slice(1);
     if (reply === undefined) return;
+    if (reply.breaks) {
+      request.socket.destroy();
+      return;
+    }
     const status = reply.status ?? 200;
     const type = status >= 400 ? 'application/problem+json' : 'application/json';
     response.writeHead(status, { 'content-type': type, ...reply.headers });

@@ -1,6 +1,6 @@
 /** Test support: another tenant, made in the database before the server starts, since no endpoint makes one. */
 import { join } from 'node:path';
-import { ProjectStore } from '../src/control/project-store.ts';
+import { ProjectStore } from '../src/tenants/project-store.ts';
 import { systemClock } from '../src/kernel/clock.ts';
 import { createNewId } from '../src/kernel/new-id.ts';
 import { SystemRandom } from '../src/kernel/random.ts';

@@ -61,9 +61,11 @@ interface SetOptions extends RemoteOptions {
 
 function addSet(budgets: Command, context: Context): void {
   const set = addRemoteOptions(budgets.command('set'))
-    .description('Set a cap. It holds from the next call on, and counts what the period has seen already.')
+    .description(
+      'Set a cap. It holds from the next call on. A budget begins to count when it is made; a new cap keeps its count.',
+    )
     .addOption(new Option('--scope <scope>', 'whose money').choices(SCOPES).makeOptionMandatory())
-    .option('--scope-id <id>', 'the key or project; the organization needs none')
+    .option('--scope-id <id>', "the key or project; without it, the admin key's own project or organization")
     .addOption(new Option('--period <period>', 'in what time').choices(PERIODS).makeOptionMandatory())
     .addOption(new Option('--cap-usd <amount>', 'at most this').argParser(readUsd).makeOptionMandatory())
     .action(async (options: SetOptions) => {

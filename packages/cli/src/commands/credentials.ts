@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { addExamples, addGroup } from '../help.ts';
-import { collectList, readCount } from '../option-value.ts';
+import { collectList } from '../option-value.ts';
 import { type JsonObject, isJsonObject, showValue } from '../remote/json.ts';
 import { type ListView, type PageOptions, addPageOptions, showList } from '../remote/list.ts';
 import { type RemoteOptions, addRemoteOptions, openSession } from '../remote/session.ts';
@@ -11,7 +11,7 @@ import { readSecret } from '../terminal/read-secret.ts';
 import type { Style } from '../terminal/style.ts';
 import { renderFields } from '../terminal/table.ts';
 
-const PROVIDERS = ['openai', 'anthropic', 'google', 'deepseek', 'openai-compatible'];
+const PROVIDERS = ['openai', 'deepseek', 'openai-compatible'];
 
 const CREDENTIAL_LIST: ListView = {
   path: '/v1/credentials',
@@ -21,7 +21,6 @@ const CREDENTIAL_LIST: ListView = {
     { title: 'name', path: 'name' },
     { title: 'base url', path: 'base_url' },
     { title: 'models', path: 'models' },
-    { title: 'weight', path: 'weight', align: 'right' },
     { title: 'created', path: 'created_at' },
   ],
   empty: 'There are no credentials. Add one: keyfold credentials create --provider openai --name NAME',
@@ -44,7 +43,6 @@ interface CreateOptions extends RemoteOptions {
   readonly baseUrl?: string;
   readonly allowNetworks?: readonly string[];
   readonly models?: readonly string[];
-  readonly weight?: number;
 }
 
 function addCreate(credentials: Command, context: Context): void {
@@ -61,9 +59,11 @@ function addCreate(credentials: Command, context: Context): void {
         'private networks (CIDR, by commas) that it may be in',
       ).argParser(collectList),
     )
-    .addOption(new Option('--models <names>', 'the models it offers, by commas').argParser(collectList))
     .addOption(
-      new Option('--weight <count>', 'its share beside others of the provider').argParser(readCount),
+      new Option(
+        '--models <names>',
+        'the models it offers, by commas; required for openai-compatible',
+      ).argParser(collectList),
     );
   addRemoteOptions(create).action(async (options: CreateOptions) => {
     const session = openSession(context, options);
@@ -75,7 +75,6 @@ function addCreate(credentials: Command, context: Context): void {
       base_url: options.baseUrl,
       allow_networks: options.allowNetworks,
       models: options.models,
-      weight: options.weight,
     };
     const answer = await session.client.send({ method: 'POST', path: CREDENTIAL_LIST.path, body });
     session.print(
@@ -86,7 +85,7 @@ function addCreate(credentials: Command, context: Context): void {
   addExamples(
     create,
     'keyfold credentials create --provider openai --name main --secret-file openai.key',
-    'keyfold credentials create --provider openai-compatible --name ollama --base-url http://127.0.0.1:11434/v1 --allow-networks 127.0.0.0/8',
+    'keyfold credentials create --provider openai-compatible --name ollama --base-url http://127.0.0.1:11434/v1 --allow-networks 127.0.0.0/8 --models llama3',
   );
 }
 

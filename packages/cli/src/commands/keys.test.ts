@@ -54,28 +54,46 @@ describe('keyfold keys', () => {
   test('create sends exactly the rules that were given and prints the key once, on its own line', async () => {
     api.reply({ status: 201, body: { api_key: SECRET, ...KEY } });
     const flags = ['--name', 'payments', '--permissions', 'chat,embeddings', '--requests-per-minute', '60'];
-    const more = ['--per-month-usd', '100', '--models', 'claude-*', '--metadata', 'team=a', '--expires-at'];
-    const { code, stdout } = await run(['create', ...flags, ...more, '2030-01-31T00:00:00Z']);
+    const rules = ['--per-month-usd', '100', '--models', 'claude-*', '--metadata', 'team=a', '--expires-at'];
+    const { code, stdout } = await run(['create', ...flags, ...rules, '2030-01-31T00:00:00Z']);
     assert.equal(code, 0);
-    assert.deepEqual(api.asked, [
-      {
-        method: 'POST',
-        url: '/v1/keys',
-        authorization: 'Bearer kf_admin_x',
-        body: {
-          name: 'payments',
-          permissions: ['chat', 'embeddings'],
-          limits: { requests_per_minute: 60 },
-          budgets: { per_month_usd: '100' },
-          models: ['claude-*'],
-          metadata: { team: 'a' },
-          expires_at: '2030-01-31T00:00:00.000Z',
-        },
+    const [{ idempotencyKey, ...asked } = assert.fail(), ...more] = api.asked;
+    assert.deepEqual([idempotencyKey !== undefined, more], [true, []]);
+    assert.deepEqual(asked, {
+      method: 'POST',
+      url: '/v1/keys',
+      authorization: 'Bearer kf_admin_x',
+      body: {
+        name: 'payments',
+        permissions: ['chat', 'embeddings'],
+        limits: { requests_per_minute: 60 },
+        budgets: { per_month_usd: '100' },
+        models: ['claude-*'],
+        metadata: { team: 'a' },
+        expires_at: '2030-01-31T00:00:00.000Z',
       },
-    ]);
+    });
     assert.match(stdout, new RegExp(`^ {2}${SECRET}$`, 'm'));
     assert.match(stdout, /Made key key_1 \(payments\)/);
     assert.match(stdout, /shown this once/);
+  });
+
+  test('a POST whose connection breaks is sent once more under the same Idempotency-Key; the next has another', async () => {
+    api.reply({ breaks: true }, { status: 201, body: { api_key: SECRET, ...KEY } });
+    const create = ['create', '--permissions', 'chat'];
+    assert.equal((await run(create)).code, 0);
+    assert.equal((await run(create)).code, 0);
+    const [first, again, next] = api.asked.map(({ idempotencyKey }) => idempotencyKey ?? assert.fail());
+    assert.deepEqual([api.asked.length, first === again, first === next], [3, true, false]);
+    api.reply({ breaks: true });
+    assert.equal((await run(create)).code, 5);
+    assert.equal(api.asked.length, 2);
+    api.reply({ breaks: true });
+    assert.equal((await run(['revoke', 'key_1'])).code, 5);
+    assert.deepEqual(
+      api.asked.map(({ idempotencyKey }) => idempotencyKey),
+      [undefined],
+    );
   });
 
   test('create with --json prints the answer of the API and nothing else', async () => {

@@ -33,7 +33,7 @@ function addCreate(keys: Command, context: Context): void {
     .command('create')
     .description('Make a key and print it, this once.')
     .addOption(new Option('--permissions <names>', PERMISSIONS).argParser(collectList).makeOptionMandatory())
-    .option('--project <id>', 'the project it belongs to (default: the default project)')
+    .option('--project <id>', 'the project it belongs to (default: that of the admin key)')
     .addOption(
       new Option('--kind <kind>', 'live by default; test never costs money').choices([
         'live',

@@ -58,6 +58,16 @@ describe('keyfold credentials', () => {
     assert.deepEqual(api.asked, []);
   });
 
+  test('create offers what the API takes: no vendor without a wire format, no weight', async () => {
+    api.reply({});
+    const anthropic = ['credentials', 'create', '--provider', 'anthropic', '--name', 'main'];
+    const { code, stderr } = await run(anthropic, { stdin: 'sk-secret' });
+    assert.equal(code, 2);
+    assert.match(stderr, /openai, deepseek, openai-compatible/);
+    assert.equal((await run([...create, '--weight', '2'], { stdin: 'sk-secret' })).code, 2);
+    assert.deepEqual(api.asked, []);
+  });
+
   test('list, show and delete', async () => {
     api.reply(asList(credential));
     assert.match(
@@ -113,6 +123,7 @@ describe('keyfold projects and budgets', () => {
       method: 'PUT',
       url: '/v1/budgets',
       authorization: 'Bearer kf_admin_x',
+      idempotencyKey: undefined,
       body: { scope: 'project', scope_id: 'prj_1', period: 'month', cap_usd: '10' },
     });
     assert.equal(

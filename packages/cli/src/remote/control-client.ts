@@ -1,4 +1,5 @@
 /** Speaks to the management API of a Keyfold server: one request, one JSON answer, problems (RFC 9457) as typed errors. */
+import { randomUUID } from 'node:crypto';
 import { type JsonObject, isJsonObject, textOf } from './json.ts';
 
 export interface ControlRequest {
@@ -49,6 +50,9 @@ export class UnreachableError extends Error {
   }
 }
 
+/** What the system says of a connection that broke while the server may have been at work. */
+const BROKEN: readonly string[] = ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'];
+
 /** A page of a hundred rows is far below it. */
 const ANSWER_BYTES_MAX = 67_108_864;
 
@@ -67,7 +71,7 @@ export class ControlClient {
     return this.#adminKey !== undefined;
   }
 
-  /** The answer's JSON object, empty for 204. Throws `ProblemError` or `UnreachableError`; is never tried again by itself. */
+  /** The answer's JSON object, empty for 204. Throws `ProblemError` or `UnreachableError`. */
   async send(request: ControlRequest): Promise<JsonObject> {
     const { response, text } = await this.exchange(request);
     const answer = parseObject(text);
@@ -77,18 +81,30 @@ export class ControlClient {
     throw new UnreachableError(`${this.url.origin} answers, but not as Keyfold does.`, 'not_keyfold');
   }
 
-  /** The answer whatever its status. Throws `UnreachableError`. */
-  async exchange({
-    method,
-    path,
-    query,
-    body,
-  }: ControlRequest): Promise<{ response: Response; text: string }> {
+  /**
+   * The answer whatever its status. Throws `UnreachableError`. A POST whose connection broke is sent once more under
+   * the same Idempotency-Key: if the server did it the first time, it gives the first answer again.
+   */
+  async exchange(request: ControlRequest): Promise<{ response: Response; text: string }> {
+    if (request.method !== 'POST') return this.#fetch(request, {});
+    const headers = { 'idempotency-key': randomUUID() };
+    try {
+      return await this.#fetch(request, headers);
+    } catch (error) {
+      if (!(error instanceof UnreachableError && BROKEN.includes(error.code))) throw error;
+      return this.#fetch(request, headers);
+    }
+  }
+
+  async #fetch(
+    { method, path, query, body }: ControlRequest,
+    extraHeaders: Readonly<Record<string, string>>,
+  ): Promise<{ response: Response; text: string }> {
     const url = new URL(this.url.pathname.replace(/\/$/, '') + path, this.url);
     for (const [name, value] of Object.entries(query ?? {})) {
       if (value !== undefined) url.searchParams.set(name, value);
     }
-    const headers = new Headers({ accept: 'application/json' });
+    const headers = new Headers({ accept: 'application/json', ...extraHeaders });
     if (this.#adminKey !== undefined) headers.set('authorization', `Bearer ${this.#adminKey}`);
     if (body !== undefined) headers.set('content-type', 'application/json');
     try {

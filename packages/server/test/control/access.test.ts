@@ -63,6 +63,33 @@ describe('access to the management API', () => {
     }
   });
 
+  test('a method that a path does not take is 405 with those that it takes; an unknown path is 404', async () => {
+    const [kind] = DATABASE_KINDS;
+    assert.ok(kind);
+    await using keyfold = await startTestKeyfold(kind);
+    for (const [method, path, allow] of [
+      ['DELETE', '/v1/keys', 'GET, POST'],
+      ['PUT', '/v1/keys/key_none', 'GET, PATCH, DELETE'],
+      ['GET', '/v1/keys/key_none/rotate', 'POST'],
+      ['POST', '/v1/usage', 'GET'],
+      ['OPTIONS', '/v1/budgets', 'GET, PUT'],
+      ['GET', '/v1/catalog/models/openai-compatible/meta/llama', 'PUT'],
+      ['POST', '/healthz', 'GET'],
+      ['POST', '/openapi.json', 'GET'],
+    ] as const) {
+      for (const key of [null, keyfold.adminKey]) {
+        const answer = await keyfold.request(method, path, undefined, { key });
+        assertProblem(answer, { status: 405, code: 'method_not_allowed' });
+        assert.equal(answer.headers.get('allow'), allow, `${method} ${path}`);
+      }
+    }
+    for (const path of ['/v1/nothing', '/v1', '/', '/v1/keys/key_none/rotate/again']) {
+      const answer = await keyfold.request('POST', path);
+      assertProblem(answer, { status: 404, code: 'not_found' });
+      assert.equal(answer.headers.get('allow'), null);
+    }
+  });
+
   test('every endpoint with a body refuses a field that it does not know', async () => {
     const [kind] = DATABASE_KINDS;
     assert.ok(kind);

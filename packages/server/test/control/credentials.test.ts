@@ -51,19 +51,43 @@ describeOnEachDatabase('credentials', (keyfold) => {
     assert.ok(!JSON.stringify(event).includes('sk-after'));
   });
 
-  test('a base URL that is changed takes the secret and the next call with it', async () => {
+  test('a base URL that is changed takes the secret that came with it, and the next call', async () => {
     await using first = await startMockProvider();
     await using second = await startMockProvider();
     const credential = await addProvider(keyfold(), first, { name: 'moved', secret: 'sk-moves' });
     const secret = textAt(await createKey(keyfold()), 'api_key');
     assert.equal((await chat(keyfold(), secret, 'moved')).status, 200);
     const path = `/v1/credentials/${textAt(credential, 'id')}`;
-    const moved = await keyfold().request('PATCH', path, { base_url: second.url });
+    const moved = await keyfold().request('PATCH', path, { base_url: second.url, secret: 'sk-moved' });
     assert.equal(moved.status, 200, moved.text);
     assert.deepEqual([moved.body['version'], moved.body['base_url']], [2, second.url]);
     assert.equal((await chat(keyfold(), secret, 'moved')).status, 200);
     assert.deepEqual([first.calls.length, second.calls.length], [1, 1]);
-    assert.equal(second.calls[0]?.headers.authorization, 'Bearer sk-moves');
+    assert.equal(second.calls[0]?.headers.authorization, 'Bearer sk-moved');
+  });
+
+  test('nobody has a stored secret sent elsewhere: who changes where it goes must send it again', async () => {
+    await using first = await startMockProvider();
+    await using second = await startMockProvider();
+    const credential = await addProvider(keyfold(), first, { name: 'unmoved', secret: 'sk-unmoved' });
+    const path = `/v1/credentials/${textAt(credential, 'id')}`;
+    for (const change of [
+      { base_url: second.url },
+      { allow_networks: ['127.0.0.0/8', '10.0.0.0/8'] },
+      { base_url: second.url, allow_networks: ['127.0.0.0/8'], name: 'moved away' },
+    ]) {
+      assertProblem(await keyfold().request('PATCH', path, change), {
+        status: 400,
+        code: 'invalid_request',
+        param: 'secret',
+      });
+    }
+    assert.deepEqual((await keyfold().request('GET', path)).body, credential);
+    const secret = textAt(await createKey(keyfold()), 'api_key');
+    assert.equal((await chat(keyfold(), secret, 'unmoved')).status, 200);
+    assert.deepEqual([first.calls.length, second.calls.length], [1, 0]);
+    const same = await keyfold().request('PATCH', path, { base_url: first.url, name: 'unmoved, renamed' });
+    assert.equal(same.status, 200, same.text);
   });
 
   test('a change leaves what it does not name', async () => {
@@ -120,6 +144,20 @@ describeOnEachDatabase('credentials', (keyfold) => {
     assertProblem(renamed, { status: 409, code: 'conflict', param: 'name' });
     const theirs = await keyfold().request('POST', '/v1/credentials', body, { key: keyfold().strangerKey });
     assert.equal(theirs.status, 201, theirs.text);
+  });
+
+  test('of two that are renamed to one name at once, one gets it', async () => {
+    const made = await Promise.all(
+      [1, 2, 3].map((index) => create({ provider: 'deepseek', name: `racer ${index}`, secret: 'sk-1' })),
+    );
+    const answers = await Promise.all(
+      made.map((each) =>
+        keyfold().request('PATCH', `/v1/credentials/${textAt(each, 'id')}`, { name: 'winner' }),
+      ),
+    );
+    assert.equal(answers.filter(({ status }) => status === 200).length, 1);
+    for (const answer of answers)
+      if (answer.status !== 200) assertProblem(answer, { status: 409, code: 'conflict' });
   });
 
   test('of changes that meet, none is lost in silence', async () => {
