@@ -24,16 +24,8 @@ import {
   hashRequest,
   readIdempotencyKey,
 } from './apply-change.ts';
-import type { Change, Endpoint, Json, Reply } from './endpoint.ts';
+import type { Change, ControlBindings, Endpoint, Json, Reply } from './endpoint.ts';
 import { describeEndpoint } from './openapi.ts';
-
-/** What the listener knows of a request beyond what Hono reads. */
-export interface ControlBindings {
-  readonly secret: string | undefined;
-  readonly requestId: string;
-  readonly address: string;
-  readBody(): Promise<Buffer | Denial>;
-}
 
 export interface ControlRooms {
   readonly authenticator: Authenticator;

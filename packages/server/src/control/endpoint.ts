@@ -9,6 +9,14 @@ import type { Denial } from '../kernel/denial.ts';
 import type { Principal } from '../keys/key.ts';
 import type { Step } from '../storage/statement.ts';
 
+/** What the listener knows of a request beyond what Hono reads. */
+export interface ControlBindings {
+  readonly secret: string | undefined;
+  readonly requestId: string;
+  readonly address: string;
+  readBody(): Promise<Buffer | Denial>;
+}
+
 export type Json =
   | string
   | number

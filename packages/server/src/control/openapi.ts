@@ -1,8 +1,7 @@
 /** The OpenAPI 3.1 document: management endpoints describe themselves, the data plane is described here. */
 import { ERRORS } from '@keyfold/protocol';
 import type { OpenAPIHono, RouteConfig } from '@hono/zod-openapi';
-import type { ControlBindings } from './control-app.ts';
-import type { Endpoint } from './endpoint.ts';
+import type { ControlBindings, Endpoint } from './endpoint.ts';
 import { z } from './schemas.ts';
 
 type App = OpenAPIHono<{ Bindings: ControlBindings }>;

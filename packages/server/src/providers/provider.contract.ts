@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Provider } from './provider.ts';
-import { modelCall, runTap } from './test-call.ts';
+import { modelCall, runTap } from '../../test/model-call.ts';
 
 export interface ProviderSubject {
   readonly provider: Provider;

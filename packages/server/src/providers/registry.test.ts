@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { testProvider } from './provider.contract.ts';
 import { findProvider, listProviderIds } from './registry.ts';
 import { sandbox } from './sandbox/provider.ts';
-import { modelCall, readFixture } from './test-call.ts';
+import { modelCall, readFixture } from '../../test/model-call.ts';
 
 for (const id of ['openai', 'openai-compatible']) {
   const provider = findProvider(id);

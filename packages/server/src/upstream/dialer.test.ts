@@ -3,7 +3,7 @@ import type { LookupAddress } from 'node:dns';
 import type { Socket } from 'node:net';
 import { describe, test } from 'node:test';
 import { createDialer, type ResolveAll } from './dialer.ts';
-import { allowedOrigin, networks, startTcp } from './test-origin.ts';
+import { allowedOrigin, networks, startTcp } from '../../test/stand-in-origin.ts';
 import { DeniedAddressError } from './upstream-fault.ts';
 
 /** A resolver that answers from a script, one entry for each question, and counts the questions. */

@@ -9,7 +9,7 @@ import {
   NO_NETWORKS,
   parseNetworks,
 } from './egress-policy.ts';
-import { networks } from './test-origin.ts';
+import { networks } from '../../test/stand-in-origin.ts';
 
 function allow(url: string, ...cidrs: string[]): AllowedOrigin {
   const origin = checkBaseUrl(url, networks(...cidrs));

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import type { UpstreamRequest } from '../providers/provider.ts';
 import { DEFAULT_POOL_LIMITS, UpstreamPools } from './pools.ts';
 import { send } from './send.ts';
-import { allowedOrigin, networks, RecordingReceiver, startHttp } from './test-origin.ts';
+import { allowedOrigin, networks, RecordingReceiver, startHttp } from '../../test/stand-in-origin.ts';
 
 const REQUEST: UpstreamRequest = { method: 'POST', path: '/x', headers: {}, body: Buffer.from('{}') };
 

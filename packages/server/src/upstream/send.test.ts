@@ -4,7 +4,7 @@ import type { UpstreamRequest } from '../providers/provider.ts';
 import type { ResolveAll } from './dialer.ts';
 import { DEFAULT_POOL_LIMITS, OriginPool, type PoolLimits } from './pools.ts';
 import { send } from './send.ts';
-import { allowedOrigin, RecordingReceiver, startHttp, startTcp } from './test-origin.ts';
+import { allowedOrigin, RecordingReceiver, startHttp, startTcp } from '../../test/stand-in-origin.ts';
 import type { UpstreamFault } from './upstream-fault.ts';
 
 const REQUEST: UpstreamRequest = {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { scanJsonObject, JsonObjectScan } from '../../kernel/json-scan.ts';
-import { type CallOptions, modelCall } from '../test-call.ts';
+import { type CallOptions, modelCall } from '../../../test/model-call.ts';
 import { buildRequest } from './build-request.ts';
 
 function bodyOf(body: string, options?: CallOptions): string {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { modelCall, readFixture, runTap, type TapResult } from '../test-call.ts';
+import { modelCall, readFixture, runTap, type TapResult } from '../../../test/model-call.ts';
 import { EVENT_BYTES_MAX, OpenAiStreamTap } from './usage-tap.ts';
 
 const FIXTURES = [

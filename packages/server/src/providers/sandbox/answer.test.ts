@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import type { Endpoint, LocalAnswer } from '../provider.ts';
-import { type CallOptions, modelCall, runTap } from '../test-call.ts';
+import { type CallOptions, modelCall, runTap } from '../../../test/model-call.ts';
 import { answer } from './answer.ts';
 import { sandbox } from './provider.ts';
 

@@ -1,6 +1,6 @@
 /** The first schema. A migration is never edited once released: the next change is the next file. */
 import { type CreateTableBuilder, type Kysely, sql } from 'kysely';
-import type { Migration } from './migration.ts';
+import type { Migration } from './migration-shape.ts';
 
 export const initial: Migration = {
   name: '0001-initial',

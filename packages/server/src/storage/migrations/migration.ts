@@ -1,13 +1,9 @@
 /** Migrations: ordered, forward only, applied at start in one transaction and recorded in `facts`. */
-import type { Compilable, Kysely } from 'kysely';
+import type { Kysely } from 'kysely';
 import { createQueryBuilder } from '../query-builder.ts';
 import { initial } from './0001-initial.ts';
+import type { Migration } from './migration-shape.ts';
 import type { MigrationSql } from './pending.ts';
-
-export interface Migration {
-  readonly name: string;
-  statements(db: Kysely<unknown>, dialect: 'sqlite' | 'postgres'): readonly Compilable[];
-}
 
 /** In the order in which they are applied. */
 const MIGRATIONS: readonly Migration[] = [initial];

@@ -1,7 +1,7 @@
 /** Test support: a call made from a body, as the gateway would parse it. */
 import { readFileSync } from 'node:fs';
-import { JsonRefusal, scanJsonObject } from '../kernel/json-scan.ts';
-import type { Endpoint, ModelCall, StreamSummary, StreamTap } from './provider.ts';
+import { JsonRefusal, scanJsonObject } from '../src/kernel/json-scan.ts';
+import type { Endpoint, ModelCall, StreamSummary, StreamTap } from '../src/providers/provider.ts';
 
 export interface CallOptions {
   readonly endpoint?: Endpoint;
@@ -29,7 +29,7 @@ export function modelCall(body: string | object, options: CallOptions = {}): Mod
 }
 
 export function readFixture(name: string): Buffer {
-  return readFileSync(new URL(`openai-compatible/__fixtures__/${name}`, import.meta.url));
+  return readFileSync(new URL(`../src/providers/openai-compatible/__fixtures__/${name}`, import.meta.url));
 }
 
 export interface TapResult {

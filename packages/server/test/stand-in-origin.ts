@@ -7,10 +7,15 @@ import {
   type Server as TcpServer,
   type Socket,
 } from 'node:net';
-import { Denial } from '../kernel/denial.ts';
-import { type AllowedNetworks, type AllowedOrigin, checkBaseUrl, parseNetworks } from './egress-policy.ts';
-import type { UpstreamReceiver } from './send.ts';
-import type { UpstreamFault } from './upstream-fault.ts';
+import { Denial } from '../src/kernel/denial.ts';
+import {
+  type AllowedNetworks,
+  type AllowedOrigin,
+  checkBaseUrl,
+  parseNetworks,
+} from '../src/upstream/egress-policy.ts';
+import type { UpstreamReceiver } from '../src/upstream/send.ts';
+import type { UpstreamFault } from '../src/upstream/upstream-fault.ts';
 
 export const LOOPBACK = networks('127.0.0.0/8');
 
