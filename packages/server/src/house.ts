@@ -6,6 +6,7 @@ import type { Config } from './config/index.ts';
 import { ProjectStore } from './tenants/project-store.ts';
 import { CredentialStore } from './credentials/credential-store.ts';
 import { systemClock } from './kernel/clock.ts';
+import { SteadyClock } from './kernel/steady-clock.ts';
 import { createNewId } from './kernel/new-id.ts';
 import { SystemRandom } from './kernel/random.ts';
 import { Authenticator } from './keys/authenticate.ts';
@@ -32,7 +33,13 @@ import { DEFAULT_POOL_LIMITS, UpstreamPools } from './upstream/pools.ts';
 export type House = Awaited<ReturnType<typeof openHouse>>;
 
 export async function openHouse(config: Config) {
-  const clock = systemClock;
+  const log = createLogger(config.logLevel);
+  const clock = new SteadyClock(systemClock, (byMs) =>
+    log.error(
+      { by_ms: byMs },
+      "the machine's clock jumped: it is not followed until it has stayed for a minute",
+    ),
+  );
   const random = new SystemRandom();
   const newId = createNewId(clock, random);
   const database = await openDatabase(config, { boot: random.bytes(6).toString('hex') });
@@ -61,7 +68,6 @@ export async function openHouse(config: Config) {
     refusals: new RefusalSummary(audit),
   };
   const running = new Set<Promise<void>>();
-  const log = createLogger(config.logLevel);
   const metrics = new Metrics({
     callsRunning: () => running.size,
     resolutionsPending: () => ledger.postponed,

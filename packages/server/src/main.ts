@@ -1,6 +1,6 @@
 /** The composition root: the only file that knows every room. */
 import { readFileSync } from 'node:fs';
-import type { Server } from 'node:net';
+import type { Server } from 'node:http';
 import type { Config, Endpoint as ListenAddress } from './config/index.ts';
 import { ChangeApplier } from './control/apply-change.ts';
 import { type ControlApp, createControlApp } from './control/control-app.ts';
@@ -10,7 +10,9 @@ import { prepareFirstStart } from './first-start.ts';
 import { handleCall } from './gateway/handle-call.ts';
 import { Targets } from './gateway/targets.ts';
 import { createReadAddress } from './http/client-address.ts';
-import { type ControlRequest, createListener } from './http/listener.ts';
+import { type ControlRequest, type ListenerParts, createListener } from './http/listener.ts';
+import type { Denial } from './kernel/denial.ts';
+import { Fault } from './kernel/fault.ts';
 import { addHealthEndpoints, addOperatorEndpoints } from './http/public-endpoints.ts';
 import { renderWelcome } from './http/welcome.ts';
 import { pruneIdempotency } from './jobs/prune-idempotency.ts';
@@ -74,21 +76,23 @@ async function runHouse(config: Config, house: House, output: Output): Promise<R
       house.isStopping = true;
       for (const { server } of listeners) server.close();
       await waitForCalls(running, config.stopTimeoutMs);
-      // Whoever is still streaming is cut off: the provider is told to stop, and the call is settled at its hold.
+      // Whoever is still sending or reading is cut off: providers are told to stop, and calls are settled at their holds.
+      for (const { server } of listeners) server.closeAllConnections();
       await pools.destroy();
       await Promise.all(running);
       await jobs.stop();
-      await core.refusals.flush();
-      await core.audit.record({
-        action: 'process.stopped',
-        actor: 'system',
-        target: 'process',
-        decision: 'allowed',
-      });
-      await core.database.close();
-      for (const { server } of listeners)
-        if ('closeAllConnections' in server)
-          (server as { closeAllConnections(): void }).closeAllConnections();
+      try {
+        await core.ledger.retryPostponed();
+        await core.refusals.flush();
+        await core.audit.record({
+          action: 'process.stopped',
+          actor: 'system',
+          target: 'process',
+          decision: 'allowed',
+        });
+      } finally {
+        await core.database.close();
+      }
       log.info('stopped');
     },
   };
@@ -111,13 +115,7 @@ export async function initKeyfold(config: Config, output: Output): Promise<void>
 
 function createListeners(config: Config, house: House): { server: Server; address: ListenAddress }[] {
   const { core, telemetry, metrics, pools, sealer, running } = house;
-  const onChange = () => {
-    core.authenticator.forget();
-    core.budgets.forget();
-    core.credentials.forget();
-    core.prices.forget();
-  };
-  const applier = new ChangeApplier({ ...core, sealer, onChange });
+  const applier = new ChangeApplier({ ...core, sealer, onChange: () => core.authenticator.forget() });
   const appOf = (endpoints: readonly Endpoint[]) => {
     const app = createControlApp({ ...core, applier, telemetry }, endpoints);
     addHealthEndpoints(app, { ...core, isStopping: () => house.isStopping });
@@ -140,12 +138,16 @@ function createListeners(config: Config, house: House): { server: Server; addres
     newId: core.newId,
     readAddress: createReadAddress(config.trustedProxies),
     bodyBytesMax: config.bodyBytesMax,
-    onRefused: (denial: Parameters<typeof telemetry.refused>[0]) => {
+    onRefused: (denial: Denial) => {
       telemetry.refused(denial);
       core.refusals.count(denial.code);
     },
   };
-  const serveCall: Parameters<typeof createListener>[0]['serveCall'] = (endpoint, exchange) => {
+  const serveCall: ListenerParts['serveCall'] = (endpoint, exchange) => {
+    if (house.isStopping) {
+      exchange.refuse(new Fault('unavailable', { internal: 'stopping', public: 'Keyfold is stopping.' }), {});
+      return Promise.resolve();
+    }
     const call = handleCall(gateway, endpoint, exchange);
     running.add(call);
     return call.finally(() => running.delete(call));

@@ -7,6 +7,16 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { DatabaseKind, DatabasePlace } from './databases.ts';
 
+type Environment = Readonly<Record<string, string>>;
+
+/** What the operating system denies the process. */
+export interface ProcessLimits {
+  /** No file grows beyond it: to the process, the disk is full. */
+  readonly fileKibMax?: number;
+  /** The process runs as this user, where the tests run as root, whom no file's mode stops. */
+  readonly uid?: number;
+}
+
 export interface KeyfoldProcess extends AsyncDisposable {
   /** Of the process that runs now. */
   readonly url: string;
@@ -16,9 +26,9 @@ export interface KeyfoldProcess extends AsyncDisposable {
   /** Standard output and error of every process so far. */
   readonly output: string;
   /** Starts a process and waits until it listens. Throws what it printed when it ends instead. */
-  start(environment?: Readonly<Record<string, string>>): Promise<void>;
+  start(environment?: Environment, limits?: ProcessLimits): Promise<void>;
   /** Starts a process and does not wait. */
-  spawn(environment?: Readonly<Record<string, string>>): void;
+  spawn(environment?: Environment, limits?: ProcessLimits): void;
   /** Resolves with the exit code of the process, `null` when a signal ended it. */
   signal(name: 'SIGKILL' | 'SIGTERM'): Promise<number | null>;
   /** Kills what still runs and removes the data. */
@@ -56,8 +66,10 @@ class Process implements KeyfoldProcess {
     return join(this.dataDir, 'admin.key');
   }
 
-  spawn(environment: Readonly<Record<string, string>> = {}): void {
-    const child = spawn(process.execPath, [COMMAND_LINE, 'serve'], {
+  spawn(environment: Environment = {}, limits: ProcessLimits = {}): void {
+    const command = [process.execPath, COMMAND_LINE, 'serve'];
+    const child = spawn('sh', ['-c', shellScript(limits), ...command], {
+      ...(limits.uid === undefined ? {} : { uid: limits.uid, gid: limits.uid }),
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         PATH: process.env['PATH'],
@@ -77,9 +89,9 @@ class Process implements KeyfoldProcess {
     this.#child = child;
   }
 
-  async start(environment: Readonly<Record<string, string>> = {}): Promise<void> {
+  async start(environment: Environment = {}, limits: ProcessLimits = {}): Promise<void> {
     const from = this.output.length;
-    this.spawn(environment);
+    this.spawn(environment, limits);
     const child = this.#child as ChildProcess;
     this.url = await new Promise<string>((resolve, reject) => {
       const fail = (problem: string) => reject(new Error(`${problem}: ${this.output.slice(from)}`));
@@ -116,4 +128,10 @@ class Process implements KeyfoldProcess {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.remove();
   }
+}
+
+/** Becomes the program that its arguments name. A shell counts the size of files in blocks of 512 bytes. */
+function shellScript({ fileKibMax }: ProcessLimits): string {
+  const limit = fileKibMax === undefined ? '' : `trap '' XFSZ; ulimit -f ${2 * fileKibMax}; `;
+  return `${limit}exec "$0" "$@"`;
 }

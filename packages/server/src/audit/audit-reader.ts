@@ -43,7 +43,7 @@ export function readAuditRecords(database: Database, of: AuditQuery): Promise<Au
       query = query.where(sql<boolean>`(node, sequence) < (${node}, ${sequence})`);
     }
     return query;
-  });
+  }, 'report');
 }
 
 /** A quote inside a record's text is escaped, so this stands nowhere but where it is a field. */

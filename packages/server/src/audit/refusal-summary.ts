@@ -7,7 +7,7 @@ import type { AuditLog } from './audit-log.ts';
 
 export class RefusalSummary {
   readonly #audit: AuditLog;
-  #counts = new Map<ErrorCode, number>();
+  readonly #counts = new Map<ErrorCode, number>();
 
   constructor(audit: AuditLog) {
     this.#audit = audit;
@@ -17,23 +17,19 @@ export class RefusalSummary {
     this.#counts.set(code, (this.#counts.get(code) ?? 0) + 1);
   }
 
-  /** Records what was counted since the last flush. When a record cannot be written its count is kept for the next. */
+  /** Records what was counted since the last flush. A count whose record cannot be written is kept for the next. */
   async flush(): Promise<void> {
-    const counts = this.#counts;
-    this.#counts = new Map();
-    for (const [code, count] of counts) {
-      try {
-        await this.#audit.record({
-          action: 'unauthenticated.refused',
-          actor: 'anonymous',
-          target: 'http',
-          decision: 'denied',
-          detail: { code, count },
-        });
-      } catch (error) {
-        this.#counts.set(code, (this.#counts.get(code) ?? 0) + count);
-        throw error;
-      }
+    for (const [code, count] of this.#counts) {
+      await this.#audit.record({
+        action: 'unauthenticated.refused',
+        actor: 'anonymous',
+        target: 'http',
+        decision: 'denied',
+        detail: { code, count },
+      });
+      const since = (this.#counts.get(code) ?? count) - count;
+      if (since === 0) this.#counts.delete(code);
+      else this.#counts.set(code, since);
     }
   }
 }

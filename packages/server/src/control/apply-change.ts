@@ -4,6 +4,7 @@ import type { AuditLog } from '../audit/audit-log.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Denial } from '../kernel/denial.ts';
 import type { Principal } from '../keys/key.ts';
+import type { KeyStore } from '../keys/key-store.ts';
 import type { Sealer } from '../sealing/sealer.ts';
 import type { Database } from '../storage/database.ts';
 import type { Step } from '../storage/statement.ts';
@@ -19,12 +20,16 @@ export interface IdempotentRequest {
 
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 
+/** The caller's key was changed or revoked since it was looked at: authenticate and decide again. */
+export const STALE = Symbol('stale');
+
 export class ChangeApplier {
   readonly #database: Database;
   readonly #audit: AuditLog;
   readonly #sealer: Sealer;
   readonly #clock: Clock;
   readonly #projects: ProjectStore;
+  readonly #keys: KeyStore;
   readonly #onChange: () => void;
 
   /** `onChange` is called after every change, so that caches forget. */
@@ -34,6 +39,7 @@ export class ChangeApplier {
     sealer: Sealer;
     clock: Clock;
     projects: ProjectStore;
+    keys: KeyStore;
     onChange: () => void;
   }) {
     this.#database = parts.database;
@@ -41,6 +47,7 @@ export class ChangeApplier {
     this.#sealer = parts.sealer;
     this.#clock = parts.clock;
     this.#projects = parts.projects;
+    this.#keys = parts.keys;
     this.#onChange = parts.onChange;
   }
 
@@ -71,9 +78,11 @@ export class ChangeApplier {
       readonly requestId: string;
       readonly idempotent: IdempotentRequest | undefined;
     },
-  ): Promise<Reply | Denial> {
+  ): Promise<Reply | Denial | typeof STALE> {
     const { principal, requestId, idempotent } = by;
-    const steps: Step[] = [];
+    // What the caller was allowed is only done while they still are: a key that was revoked or changed since it was
+    // looked at changes nothing any more.
+    const steps: Step[] = [this.#keys.unchangedStep(principal.key)];
     if (idempotent !== undefined)
       steps.push(this.#remember(change.reply, { principal, request: idempotent }));
     steps.push(this.#projects.reviseStep(principal.key.organizationId), ...change.steps);
@@ -94,7 +103,8 @@ export class ChangeApplier {
       change.afterwards?.();
       return change.reply;
     }
-    if (idempotent !== undefined && outcome.refusedStep === 0) {
+    if (outcome.refusedStep === 0) return STALE;
+    if (idempotent !== undefined && outcome.refusedStep === 1) {
       const first = await this.replay(principal, idempotent);
       if (first !== undefined) return first;
     }

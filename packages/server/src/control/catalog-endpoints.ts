@@ -1,6 +1,7 @@
 /** The catalog: models with their prices, one price set, many imported. */
 import type { Clock } from '../kernel/clock.ts';
 import { Denial } from '../kernel/denial.ts';
+import type { Principal } from '../keys/key.ts';
 import type { Catalog } from '../pricing/catalog.ts';
 import { type LitellmImport, importLitellmPrices } from '../pricing/litellm-import.ts';
 import { type ModelPrice, formatUsdPerMillion } from '../pricing/model-price.ts';
@@ -62,8 +63,11 @@ export function catalogEndpoints(rooms: CatalogRooms): Endpoint[] {
         model: z.string().max(200).optional(),
       }),
       response: { status: 200, schema: listOf(priceView) },
-      handle: async ({ query }) => {
-        const catalog = await rooms.prices.catalog();
+      handle: async ({ principal, query }) => {
+        const catalog = await rooms.prices.catalog(
+          principal.key.organizationId,
+          principal.organizationRevision,
+        );
         const wanted = catalog
           .list(rooms.clock.nowMs())
           .filter(({ provider }) => provider === (query.provider ?? provider))
@@ -81,7 +85,7 @@ export function catalogEndpoints(rooms: CatalogRooms): Endpoint[] {
       params: z.strictObject({ provider: z.string().min(1).max(200), model: z.string().min(1).max(200) }),
       body: priceBody,
       response: { status: 200, schema: priceView },
-      handle: ({ params, body }) => setPrice(rooms, { ...params, body }),
+      handle: ({ principal, params, body }) => setPrice(rooms, principal, { ...params, body }),
     }),
     defineEndpoint({
       method: 'post',
@@ -91,15 +95,17 @@ export function catalogEndpoints(rooms: CatalogRooms): Endpoint[] {
       summary: "Import LiteLLM's price map (model_prices_and_context_window.json), in force from now on.",
       body: z.looseObject({}),
       response: { status: 200, schema: importView },
-      handle: async ({ body }) => importPrices(rooms, body),
+      handle: async ({ principal, body }) => importPrices(rooms, principal, body),
     }),
   ];
 }
 
 async function setPrice(
   rooms: CatalogRooms,
+  by: Principal,
   input: { readonly provider: string; readonly model: string; readonly body: unknown },
 ): Promise<Change | Denial> {
+  const { organizationId } = by.key;
   const nowMs = rooms.clock.nowMs();
   const parsed = parsePriceInput(input, nowMs);
   if (!parsed.valid) {
@@ -108,7 +114,7 @@ async function setPrice(
       param: parsed.field,
     });
   }
-  const catalog = await rooms.prices.catalog();
+  const catalog = await rooms.prices.catalog(organizationId, by.organizationRevision);
   const { price } = parsed;
   if (!knowsProvider(catalog, price.provider, nowMs)) {
     return new Denial('invalid_request', {
@@ -119,7 +125,7 @@ async function setPrice(
   const before = catalog.find(price.provider, price.model, nowMs);
   const named = before === undefined ? price : { ...price, model: before.model, aliases: before.aliases };
   return {
-    steps: [rooms.prices.setStep(price)],
+    steps: [rooms.prices.setStep(organizationId, price)],
     events: [
       {
         action: 'price.set',
@@ -131,7 +137,7 @@ async function setPrice(
   };
 }
 
-function importPrices(rooms: CatalogRooms, map: unknown): Change | Denial {
+function importPrices(rooms: CatalogRooms, by: Principal, map: unknown): Change | Denial {
   let read: LitellmImport;
   try {
     read = importLitellmPrices(map, rooms.clock.nowMs());
@@ -142,7 +148,7 @@ function importPrices(rooms: CatalogRooms, map: unknown): Change | Denial {
   }
   const { models, skipped } = read;
   return {
-    steps: models.map((model) => rooms.prices.setStep(model)),
+    steps: models.map((model) => rooms.prices.setStep(by.key.organizationId, model)),
     events: [
       {
         action: 'prices.imported',

@@ -21,6 +21,7 @@ import type { Telemetry } from '../telemetry/telemetry.ts';
 import {
   type ChangeApplier,
   type IdempotentRequest,
+  STALE,
   hashRequest,
   readIdempotencyKey,
 } from './apply-change.ts';
@@ -70,19 +71,22 @@ function refuseUnrouted(app: ControlApp, context: ControlContext): Response {
   return toResponse({ ...rendered, headers: { ...rendered.headers, allow } }, requestId);
 }
 
+/** One request on its way through; `principal` is who it turned out to come from. */
+interface Visit {
+  readonly endpoint: Endpoint;
+  readonly context: ControlContext;
+  principal: Principal | undefined;
+}
+
+/** How often a request is decided anew because its key was changed meanwhile. */
+const ROUNDS_MAX = 5;
+
 async function serve(rooms: ControlRooms, endpoint: Endpoint, context: ControlContext): Promise<Response> {
   const { requestId } = context.env;
-  let principal: Principal | undefined;
+  const visit: Visit = { endpoint, context, principal: undefined };
   try {
-    const authenticated = await rooms.authenticator.authenticate(context.env.secret);
-    if (authenticated instanceof Denial) {
-      rooms.refusals.count(authenticated.code);
-      return refuse(rooms, endpoint, { requestId, refusal: authenticated });
-    }
-    principal = authenticated;
-    const answer = await answerTo(rooms, endpoint, { context, principal });
-    if (answer instanceof Denial) return refuse(rooms, endpoint, { requestId, refusal: answer, principal });
-    return reply(answer, requestId);
+    const answer = await answerTo(rooms, visit);
+    return answer instanceof Denial ? refuse(rooms, visit, answer) : reply(answer, requestId);
   } catch (error) {
     const fault =
       error instanceof Fault ? error : new Fault('internal', { internal: 'endpoint failed', cause: error });
@@ -91,27 +95,45 @@ async function serve(rooms: ControlRooms, endpoint: Endpoint, context: ControlCo
   }
 }
 
-async function answerTo(
-  rooms: ControlRooms,
-  endpoint: Endpoint,
-  from: { readonly context: ControlContext; readonly principal: Principal },
-): Promise<Reply | Denial> {
-  const { context, principal } = from;
-  const forbidden =
-    checkNetwork(principal.key, context.env.address) ??
-    (endpoint.permission === undefined ? undefined : checkPermission(principal.key, endpoint.permission));
-  if (forbidden !== undefined) return forbidden;
+async function answerTo(rooms: ControlRooms, visit: Visit): Promise<Reply | Denial> {
+  const { endpoint, context } = visit;
+  // The key is judged from the headers alone, before the body is read; and again after, since a body may take a minute.
+  const early = await admit(rooms, visit);
+  if (early instanceof Denial) return early;
   const input = await readInput(endpoint, context);
   if (input instanceof Denial) return input;
   const idempotent = readIdempotent(endpoint, { context, body: input.raw });
   if (idempotent instanceof Denial) return idempotent;
-  const first = idempotent === undefined ? undefined : await rooms.applier.replay(principal, idempotent);
-  if (first !== undefined) return first;
-  // What was submitted before this request is on disk before it reads: an answer never lags behind a finished call.
-  await rooms.database.barrier();
-  const result = await endpoint.handle({ principal, requestId: context.env.requestId, ...input });
-  if (result instanceof Denial || !isChange(result)) return result;
-  return rooms.applier.apply(result, { principal, requestId: context.env.requestId, idempotent });
+  for (let round = 0; round < ROUNDS_MAX; round++) {
+    const principal = await admit(rooms, visit);
+    if (principal instanceof Denial) return principal;
+    const first = idempotent === undefined ? undefined : await rooms.applier.replay(principal, idempotent);
+    if (first !== undefined) return first;
+    // What was submitted before this request is on disk before it reads: an answer never lags behind a finished call.
+    await rooms.database.barrier();
+    const result = await endpoint.handle({ principal, requestId: context.env.requestId, ...input });
+    if (result instanceof Denial || !isChange(result)) return result;
+    const applied = await rooms.applier.apply(result, {
+      principal,
+      requestId: context.env.requestId,
+      idempotent,
+    });
+    if (applied !== STALE) return applied;
+    rooms.authenticator.forget();
+  }
+  return new Denial('conflict', { message: 'The key of this request kept changing. Try again.' });
+}
+
+/** Who asks, and may they: a key, from an allowed network, with the endpoint's permission. */
+async function admit(rooms: ControlRooms, visit: Visit): Promise<Principal | Denial> {
+  const { endpoint, context } = visit;
+  const principal = await rooms.authenticator.authenticate(context.env.secret);
+  if (principal instanceof Denial) return principal;
+  visit.principal = principal;
+  const forbidden =
+    checkNetwork(principal.key, context.env.address) ??
+    (endpoint.permission === undefined ? undefined : checkPermission(principal.key, endpoint.permission));
+  return forbidden ?? principal;
 }
 
 async function readInput(endpoint: Endpoint, context: ControlContext) {
@@ -164,14 +186,12 @@ function isChange(result: Reply | Change): result is Change {
   return 'steps' in result;
 }
 
-function refuse(
-  rooms: ControlRooms,
-  endpoint: Endpoint,
-  of: { readonly requestId: string; readonly refusal: Denial; readonly principal?: Principal },
-): Response {
-  const { refusal, principal, requestId } = of;
+/** Records a refusal: by itself when a key vouches for the caller, else as part of a count. */
+function refuse(rooms: ControlRooms, { endpoint, context, principal }: Visit, refusal: Denial): Response {
+  const { requestId } = context.env;
   rooms.telemetry.refused(refusal);
-  if (principal !== undefined) {
+  if (principal === undefined) rooms.refusals.count(refusal.code);
+  else {
     const recorded = rooms.audit.record({
       action: 'control.refused',
       actor: principal.key.id,

@@ -63,7 +63,10 @@ export function credentialEndpoints(rooms: CredentialRooms): Endpoint[] {
       query: listQuery.extend({ provider: z.string().max(100).optional() }),
       response: { status: 200, schema: listOf(credentialView) },
       handle: async ({ principal, query }) => {
-        const all = await rooms.credentials.forOrganization(principal.key.organizationId);
+        const all = await rooms.credentials.forOrganization(
+          principal.key.organizationId,
+          principal.organizationRevision,
+        );
         const wanted = all.filter(({ provider }) => provider === (query.provider ?? provider));
         const of = { id: ({ id }: Credential) => id, view: renderCredential, order: 'newest' } as const;
         return ok(renderPage(cutPage(wanted, query, of), query, of));
@@ -149,7 +152,7 @@ async function createCredential(
     createdAtMs: nowMs,
     updatedAtMs: nowMs,
   };
-  const taken = await checkName(rooms, credential);
+  const taken = await checkName(rooms, principal, credential);
   if (taken !== undefined) return taken;
   return {
     steps: [rooms.credentials.insertStep(credential, body.secret)],
@@ -180,7 +183,7 @@ async function updateCredential(
   });
   if (rules instanceof Denial) return rules;
   const next = { ...nextVersion(rooms, before), ...rules, name: body.name ?? before.name };
-  const taken = await checkName(rooms, next);
+  const taken = await checkName(rooms, principal, next);
   if (taken !== undefined) return taken;
   // Whoever may say where a secret is sent could otherwise have a secret sent to themselves that they never saw.
   const isMoved =
@@ -225,12 +228,19 @@ async function find(
   principal: Principal,
   id: string,
 ): Promise<SealedCredential | undefined> {
-  const all = await rooms.credentials.forOrganization(principal.key.organizationId);
+  const all = await rooms.credentials.forOrganization(
+    principal.key.organizationId,
+    principal.organizationRevision,
+  );
   return all.find((credential) => credential.id === id);
 }
 
-async function checkName(rooms: CredentialRooms, wanted: Credential): Promise<Denial | undefined> {
-  const all = await rooms.credentials.forOrganization(wanted.organizationId);
+async function checkName(
+  rooms: CredentialRooms,
+  principal: Principal,
+  wanted: Credential,
+): Promise<Denial | undefined> {
+  const all = await rooms.credentials.forOrganization(wanted.organizationId, principal.organizationRevision);
   const isTaken = all.some(({ id, name }) => name === wanted.name && id !== wanted.id);
   return isTaken
     ? new Denial('conflict', { message: `There is a credential named '${wanted.name}'.`, param: 'name' })

@@ -103,7 +103,7 @@ export function selfEndpoints(rooms: SelfRooms): Endpoint[] {
       refusal: 'openai',
       response: { status: 200, schema: listOf(modelView) },
       handle: async ({ principal }) => {
-        const models = await allowedModels(rooms, principal.key);
+        const models = await allowedModels(rooms, principal);
         return ok({ object: 'list', data: models.map((model) => renderModel(model)) });
       },
     }),
@@ -116,7 +116,7 @@ export function selfEndpoints(rooms: SelfRooms): Endpoint[] {
       refusal: 'openai',
       params: z.strictObject({ id: z.string().min(1).max(401) }),
       response: { status: 200, schema: modelView },
-      handle: ({ principal, params }) => findModel(rooms, principal.key, params.id),
+      handle: ({ principal, params }) => findModel(rooms, principal, params.id),
     }),
   ];
 }
@@ -139,17 +139,23 @@ export function remainingQuota(limits: LimitState, budgets: readonly BudgetState
   return limits.requests?.remaining ?? QUOTA_UNLIMITED;
 }
 
-async function allowedModels(rooms: SelfRooms, key: Key): Promise<OfferedModel[]> {
+async function allowedModels(
+  rooms: SelfRooms,
+  { key, organizationRevision }: Principal,
+): Promise<OfferedModel[]> {
   const offered = listOfferedModels({
-    credentials: await rooms.credentials.forOrganization(key.organizationId),
-    catalog: await rooms.prices.catalog(),
+    credentials: await rooms.credentials.forOrganization(key.organizationId, organizationRevision),
+    catalog: await rooms.prices.catalog(key.organizationId, organizationRevision),
     nowMs: rooms.clock.nowMs(),
   });
-  return offered.filter(({ id, model }) => checkModel(key, [id, model]) === undefined);
+  // A bare name with a slash in it would be taken for a provider's.
+  return offered.filter(
+    ({ id, model }) => checkModel(key, model.includes('/') ? [id] : [id, model]) === undefined,
+  );
 }
 
-async function findModel(rooms: SelfRooms, key: Key, name: string) {
-  const models = await allowedModels(rooms, key);
+async function findModel(rooms: SelfRooms, principal: Principal, name: string) {
+  const models = await allowedModels(rooms, principal);
   const model = models.find((each) => each.id === name || each.model === name);
   return model === undefined
     ? new Denial('model_not_found', {

@@ -9,8 +9,7 @@ import type { Schema } from '../storage/schema.ts';
 import type { SqlStep } from '../storage/statement.ts';
 import type { Credential } from './credential.ts';
 
-/** A change by another process is seen within a second. */
-const CACHE = { entriesMax: 1_000, ttlMs: 1_000 };
+const CACHE = { entriesMax: 1_000, ttlMs: 60_000 };
 
 /** A credential with its secret still sealed. */
 export interface SealedCredential extends Credential {
@@ -30,21 +29,20 @@ export class CredentialStore {
     this.#byOrganization = new ExpiringCache(CACHE, parts.clock);
   }
 
-  /** Every credential of the organization, oldest first. */
-  async forOrganization(organizationId: Id<'organization'>): Promise<readonly SealedCredential[]> {
-    const cached = this.#byOrganization.get(organizationId);
+  /** Every credential of the organization, oldest first, as of a revision of it or later. */
+  async forOrganization(
+    organizationId: Id<'organization'>,
+    revision: number,
+  ): Promise<readonly SealedCredential[]> {
+    const name = `${organizationId} ${revision}`;
+    const cached = this.#byOrganization.get(name);
     if (cached !== undefined) return cached;
     const rows = await this.#database.read((db) =>
       db.selectFrom('credentials').selectAll().where('organization_id', '=', organizationId).orderBy('id'),
     );
     const credentials = rows.map((row) => fromRow(row));
-    this.#byOrganization.set(organizationId, credentials);
+    this.#byOrganization.set(name, credentials);
     return credentials;
-  }
-
-  /** Forgets what is cached: called after each change that this process makes. */
-  forget(): void {
-    this.#byOrganization.clear();
   }
 
   /** The secret. Throws `Fault('unavailable')` when the row was edited or moved: its base URL is part of the seal. */

@@ -1,5 +1,5 @@
 /** Binds a listener to its address, and says what to do when it cannot. */
-import type { Server } from 'node:net';
+import type { Server } from 'node:http';
 import type { Endpoint } from '../config/index.ts';
 
 /** Resolves with the bound port. */

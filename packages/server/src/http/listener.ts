@@ -5,9 +5,10 @@ import {
   STATUS_CODES,
   type ServerResponse,
   createServer,
+  type Server,
 } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { Server, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { ErrorCode } from '@keyfold/protocol';
 import type { ClientExchange } from '../gateway/client-exchange.ts';
 import type { NewId } from '../kernel/new-id.ts';
@@ -118,7 +119,7 @@ function serve(parts: ListenerParts, incoming: IncomingMessage, outgoing: Server
   const exchange = newExchange({ incoming, outgoing }, { parts, head, requestId, address });
   const endpoint = parts.serveCall === undefined ? undefined : DATA_PATHS.get(head.path);
   if (endpoint !== undefined && parts.serveCall !== undefined) {
-    if (head.method === 'POST') void parts.serveCall(endpoint, exchange);
+    if (head.method === 'POST') parts.serveCall(endpoint, exchange).catch(() => outgoing.destroy());
     else {
       const denial = new Denial('method_not_allowed', { message: 'Use POST.' });
       parts.onRefused(denial);
@@ -132,10 +133,10 @@ function serve(parts: ListenerParts, incoming: IncomingMessage, outgoing: Server
     headers: controlHeaders(incoming),
     bindings: { secret: head.secret, requestId, address, readBody: () => exchange.readBody() },
   };
-  void parts.serveControl(request).then(
-    (response) => sendResponse(response, { incoming, outgoing }),
-    () => outgoing.destroy(),
-  );
+  parts
+    .serveControl(request)
+    .then((response) => sendResponse(response, { incoming, outgoing }))
+    .catch(() => outgoing.destroy());
 }
 
 function newExchange(

@@ -23,6 +23,14 @@ export function createNewId(clock: Clock, random: RandomSource): NewId {
   };
 }
 
+/** No id of the kind that was minted at or after a time sorts before this. */
+export function firstIdAt(kind: IdKind, ms: number): string {
+  return `${ID_PREFIXES[kind]}_${encodeTime(Math.max(0, ms - MINTED_EARLY_MS))}`;
+}
+
+/** An id may carry a time slightly before the one that its row says. */
+const MINTED_EARLY_MS = 1_000;
+
 function encodeTime(ms: number): string {
   let text = '';
   for (let rest = ms, place = 0; place < TIME_CHARACTERS; place++) {

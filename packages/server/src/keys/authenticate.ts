@@ -15,6 +15,8 @@ export class Authenticator {
   readonly #hasher: KeyHasher;
   readonly #clock: Clock;
   readonly #principals: ExpiringCache<Principal>;
+  #generation = 0;
+  readonly #loading = new Map<string, Promise<Principal | Denial>>();
 
   constructor(parts: { store: KeyStore; hasher: KeyHasher; clock: Clock }) {
     this.#store = parts.store;
@@ -30,20 +32,34 @@ export class Authenticator {
       return new Denial('invalid_api_key', { reason: secret === undefined ? 'no key' : 'malformed key' });
     }
     const hash = this.#hasher.hash(secret);
-    const principal = this.#principals.get(hash) ?? (await this.#load(hash));
+    const principal = this.#principals.get(hash) ?? (await this.#loadOnce(hash));
     return principal instanceof Denial ? principal : this.#checkLife(principal);
   }
 
   /** Forgets every cached principal: called after each change that this process makes. */
   forget(): void {
     this.#principals.clear();
+    // What is being read now may be older than the change.
+    this.#loading.clear();
+    this.#generation++;
+  }
+
+  /** Those who present the same key at once wait for one look at the database. */
+  #loadOnce(hash: string): Promise<Principal | Denial> {
+    let loading = this.#loading.get(hash);
+    if (loading === undefined) {
+      loading = this.#load(hash).finally(() => this.#loading.delete(hash));
+      this.#loading.set(hash, loading);
+    }
+    return loading;
   }
 
   async #load(hash: string): Promise<Principal | Denial> {
+    const generation = this.#generation;
     const found = await this.#store.findByHash(hash);
     if (found === undefined) return new Denial('invalid_api_key', { reason: 'unknown key' });
     if (found === 'tampered') return new Denial('invalid_api_key', { reason: 'row edited outside Keyfold' });
-    this.#principals.set(hash, found);
+    if (generation === this.#generation) this.#principals.set(hash, found);
     return found;
   }
 

@@ -119,6 +119,19 @@ export class KeyStore {
     );
   }
 
+  /** Refused when the key was changed or revoked since it was read. */
+  unchangedStep(key: Key): SqlStep {
+    return this.#database.step(
+      (db) =>
+        db
+          .selectFrom('keys')
+          .select('id')
+          .where('id', '=', key.id)
+          .where('revision', '=', BigInt(key.revision)),
+      'finds-row',
+    );
+  }
+
   /** Replaces the key's row and raises its revision, if nobody changed it since it was read. */
   updateStep(key: Key): SqlStep {
     const { id, revision, ...row } = keyToRow(key, this.#mac);

@@ -11,8 +11,7 @@ import type { SqlStep } from '../storage/statement.ts';
 import type { Budget, BudgetState, Scope } from './budget.ts';
 import { type Period, periodEndMs, periodStartMs } from './period.ts';
 
-/** A change by another process goes unseen no longer; a reservation under it is refused by its revision anyway. */
-const CACHE = { entriesMax: 10_000, ttlMs: 1_000 };
+const CACHE = { entriesMax: 10_000, ttlMs: 60_000 };
 
 /** What a call's money is counted on. */
 export interface ScopeIds {
@@ -34,18 +33,17 @@ export class BudgetStore {
     this.#byKey = new ExpiringCache(CACHE, parts.clock);
   }
 
-  /** Every budget that a call of this key is under. */
-  async forCall(ids: ScopeIds): Promise<readonly Budget[]> {
-    const cached = this.#byKey.get(ids.keyId);
+  /**
+   * Every budget that a call of this key is under, as of a revision of its organization or later: a reservation decided
+   * under an older one is refused, so what is cached under a revision can be old but never wrong.
+   */
+  async forCall(ids: ScopeIds, organizationRevision: number): Promise<readonly Budget[]> {
+    const name = `${ids.keyId} ${organizationRevision}`;
+    const cached = this.#byKey.get(name);
     if (cached !== undefined) return cached;
     const budgets = await this.load([ids.organizationId, ids.projectId, ids.keyId]);
-    this.#byKey.set(ids.keyId, budgets);
+    this.#byKey.set(name, budgets);
     return budgets;
-  }
-
-  /** Forgets what is cached: called after each change that this process makes. */
-  forget(): void {
-    this.#byKey.clear();
   }
 
   async load(scopeIds: readonly string[]): Promise<Budget[]> {

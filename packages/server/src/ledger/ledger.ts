@@ -22,6 +22,14 @@ export const STALE = Symbol('stale');
 
 /** Beyond it a resolution is left to recovery at the next start, which charges the reservation at its estimate. */
 const POSTPONED_MAX = 50_000;
+const DOUBTFUL_MAX = 20_000;
+/** Resolutions that are tried at once. */
+const RETRY_PAGE = 500;
+
+interface Postponed {
+  readonly reservation: Reservation;
+  readonly resolution: Resolution;
+}
 
 const NEVER_SENT: Resolution = {
   kind: 'release',
@@ -45,10 +53,9 @@ export class Ledger {
   readonly #clock: Clock;
   readonly #newId: NewId;
   readonly #sql: LedgerStatements;
-  readonly #postponed = new Map<
-    string,
-    { readonly reservation: Reservation; readonly resolution: Resolution }
-  >();
+  readonly #postponed = new Map<string, Postponed>();
+  /** Reservations whose commit failed: most of them never came to be. */
+  readonly #doubtful = new Map<string, Postponed>();
 
   constructor(parts: { database: Database; audit: AuditLog; clock: Clock; newId: NewId }) {
     this.#database = parts.database;
@@ -110,15 +117,19 @@ export class Ledger {
 
   /** Resolutions that storage would not take yet. */
   get postponed(): number {
-    return this.#postponed.size;
+    return this.#postponed.size + this.#doubtful.size;
   }
 
-  /** Tries everything that waits, once. Throws at the first that fails again: it and the rest go on waiting. */
+  /** Tries a page of what waits, settlements before doubts. Throws when one fails again: it and the rest go on waiting. */
   async retryPostponed(): Promise<void> {
-    for (const [id, { reservation, resolution }] of this.#postponed) {
+    const page = [...this.#postponed, ...this.#doubtful].slice(0, RETRY_PAGE);
+    const tries = page.map(async ([id, { reservation, resolution }]) => {
       await this.#write(reservation, resolution);
       this.#postponed.delete(id);
-    }
+      this.#doubtful.delete(id);
+    });
+    const failed = (await Promise.allSettled(tries)).find((tried) => tried.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
   }
 
   /** A commit whose answer was lost may have held money for a call that is never sent: it is released when storage is back. */
@@ -126,7 +137,8 @@ export class Ledger {
     try {
       return await this.#database.commit({ steps });
     } catch (error) {
-      this.#postpone(reservation, NEVER_SENT);
+      const doubt = { reservation, resolution: NEVER_SENT };
+      if (this.#doubtful.size < DOUBTFUL_MAX) this.#doubtful.set(reservation.id, doubt);
       throw error;
     }
   }

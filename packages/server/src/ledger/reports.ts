@@ -1,7 +1,8 @@
 /** Reads of the ledger: calls one by one, and sums of them. */
 import { type Id, type Nanos, nanos } from '@keyfold/protocol';
-import { type Selectable, sql } from 'kysely';
+import { type Compilable, type Kysely, type Selectable, sql } from 'kysely';
 import type { Clock } from '../kernel/clock.ts';
+import { firstIdAt } from '../kernel/new-id.ts';
 import { Denial } from '../kernel/denial.ts';
 import type { Database } from '../storage/database.ts';
 import type { Schema } from '../storage/schema.ts';
@@ -56,15 +57,21 @@ export class LedgerReports {
     this.#clock = clock;
   }
 
+  #read<Row>(build: (db: Kysely<Schema>) => Compilable<Row>): Promise<Row[]> {
+    return this.#database.read(build, 'report');
+  }
+
   /** What a key's settled calls cost in this day and month. */
   async spentByKey(keyId: Id<'key'>): Promise<{ readonly today: Nanos; readonly thisMonth: Nanos }> {
     const nowMs = this.#clock.nowMs();
     const sumSince = async (startMs: number) => {
-      const rows = await this.#database.read((db) =>
+      const rows = await this.#read((db) =>
         db
           .selectFrom('calls')
           .select((eb) => eb.fn.sum<bigint | null>('cost_nanos').as('cost'))
           .where('key_id', '=', keyId)
+          // Ids sort by time, so the index of the key's calls begins where the period does.
+          .where('id', '>=', firstIdAt('reservation', startMs))
           .where('reserved_at', '>=', BigInt(startMs)),
       );
       return nanos(rows[0]?.cost ?? 0n);
@@ -77,7 +84,7 @@ export class LedgerReports {
   }
 
   async findCall(organizationId: Id<'organization'>, id: string): Promise<CallRow | undefined> {
-    const rows = await this.#database.read((db) =>
+    const rows = await this.#read((db) =>
       db.selectFrom('calls').selectAll().where('organization_id', '=', organizationId).where('id', '=', id),
     );
     return rows[0];
@@ -85,7 +92,7 @@ export class LedgerReports {
 
   /** Newest first, one beyond the limit when there are more; with `before`, oldest first. Cursors are call ids, which sort by time. */
   async listCalls(filter: CallFilter, page: CallPage): Promise<CallRow[]> {
-    return this.#database.read((db) => {
+    return this.#read((db) => {
       let query = db
         .selectFrom('calls')
         .selectAll()
@@ -113,7 +120,7 @@ export class LedgerReports {
         ? DAY_MS
         : undefined;
     const columns = groups.flatMap((group) => COLUMN_OF[group] ?? []);
-    const rows = await this.#database.read((db) => {
+    const rows = await this.#read((db) => {
       let query = db
         .selectFrom('calls')
         .select((eb) => [

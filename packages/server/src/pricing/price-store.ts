@@ -1,4 +1,5 @@
-/** Prices that operators set: their SQL, and the catalog in force, built from the shipped file and these. */
+/** Prices that an organization's operators set: their SQL, and the catalog in force, built from the shipped file and these. */
+import type { Id } from '@keyfold/protocol';
 import type { Clock } from '../kernel/clock.ts';
 import type { Database } from '../storage/database.ts';
 import type { SqlStep } from '../storage/statement.ts';
@@ -7,46 +8,46 @@ import { loadShippedPrices } from './catalog-file.ts';
 import type { ModelPrice } from './model-price.ts';
 import { parseStoredPrice, renderStoredPrice } from './stored-price.ts';
 
-/** How long a price that another process set may go unseen here. */
-const RELOAD_MS = 1_000;
+interface Loaded {
+  /** The organization's revision: every change of a price raises it. */
+  readonly revision: number;
+  readonly catalog: Promise<Catalog>;
+}
 
 export class PriceStore {
   readonly #database: Database;
   readonly #clock: Clock;
   readonly #shipped = loadShippedPrices();
-  #catalog: Catalog;
-  #loadedAtMs = -Infinity;
+  /** The newest of each organization. */
+  readonly #loaded = new Map<string, Loaded>();
 
   constructor(database: Database, clock: Clock) {
     this.#database = database;
     this.#clock = clock;
-    this.#catalog = new Catalog({ shipped: this.#shipped });
   }
 
-  async catalog(): Promise<Catalog> {
-    if (this.#clock.monotonicMs() - this.#loadedAtMs < RELOAD_MS) return this.#catalog;
-    const rows = await this.#database.read((db) =>
-      db.selectFrom('prices').selectAll().orderBy('created_at').orderBy('effective_from'),
-    );
-    const overrides = rows.map((row) => parseStoredPrice(row.price));
-    this.#catalog = new Catalog({ shipped: this.#shipped, overrides });
-    this.#loadedAtMs = this.#clock.monotonicMs();
-    return this.#catalog;
-  }
-
-  /** Forgets what is cached: called after each change that this process makes. */
-  forget(): void {
-    this.#loadedAtMs = -Infinity;
+  /** The catalog as of a revision of the organization or later. Those who ask at once wait for one look at the database. */
+  catalog(organizationId: Id<'organization'>, revision: number): Promise<Catalog> {
+    const loaded = this.#loaded.get(organizationId);
+    if (loaded?.revision === revision) return loaded.catalog;
+    const catalog = this.#load(organizationId);
+    const fresh = { revision, catalog };
+    this.#loaded.set(organizationId, fresh);
+    catalog.catch(() => {
+      if (this.#loaded.get(organizationId) === fresh) this.#loaded.delete(organizationId);
+    });
+    return catalog;
   }
 
   /** Adds a version of a price; one with the same beginning is replaced. */
-  setStep(price: ModelPrice): SqlStep {
+  setStep(organizationId: Id<'organization'>, price: ModelPrice): SqlStep {
     const text = renderStoredPrice(price);
     const createdAtMs = this.#clock.nowMs();
     return this.#database.step((db) =>
       db
         .insertInto('prices')
         .values({
+          organization_id: organizationId,
           provider: price.provider,
           model: price.model,
           effective_from: price.effectiveFromMs,
@@ -55,9 +56,21 @@ export class PriceStore {
         })
         .onConflict((conflict) =>
           conflict
-            .columns(['provider', 'model', 'effective_from'])
+            .columns(['organization_id', 'provider', 'model', 'effective_from'])
             .doUpdateSet({ price: text, created_at: createdAtMs }),
         ),
     );
+  }
+
+  async #load(organizationId: Id<'organization'>): Promise<Catalog> {
+    const rows = await this.#database.read((db) =>
+      db
+        .selectFrom('prices')
+        .select('price')
+        .where('organization_id', '=', organizationId)
+        .orderBy('created_at')
+        .orderBy('effective_from'),
+    );
+    return new Catalog({ shipped: this.#shipped, overrides: rows.map((row) => parseStoredPrice(row.price)) });
   }
 }

@@ -20,6 +20,8 @@ export type Outcome =
 /** `now` asks for a commit at once; `soon` waits a few milliseconds for an urgent unit whose commit it can share. */
 export type Urgency = 'now' | 'soon';
 
+export type ReadLane = 'lookup' | 'report';
+
 export interface Database {
   readonly dialect: 'sqlite' | 'postgres';
   /** This process's place in a cluster, held while it lives; its audit chain carries this number. SQLite: always 1. */
@@ -29,8 +31,11 @@ export interface Database {
   readonly prepare: Prepare;
   /** A step compiled with its values in place, for what is not on the call path. */
   step(build: Build, guard?: Guard): SqlStep;
-  /** Rows of a query, every integer as `bigint`. Throws `Fault('unavailable')`. */
-  read<Row>(build: (db: Kysely<Schema>) => Compilable<Row>): Promise<Row[]>;
+  /**
+   * Rows of a query, every integer as `bigint`. A `report` may take long and must not keep look-ups waiting, which calls
+   * depend on. Throws `Fault('unavailable')`, also when too many reads wait.
+   */
+  read<Row>(build: (db: Kysely<Schema>) => Compilable<Row>, lane?: ReadLane): Promise<Row[]>;
   /** Resolves once the unit is on disk, or was refused. Throws `Fault('unavailable')`: then nothing is known to be durable. */
   commit(unit: UnitOfWork, urgency?: Urgency): Promise<Outcome>;
   /** Resolves when everything submitted so far is durable or has failed: reads after it see those writes. */

@@ -33,6 +33,8 @@ export class GroupCommit {
   #running: Promise<void> | undefined;
   #linger: NodeJS.Timeout | undefined;
   #closed = false;
+  #submitted = 0;
+  #finished = 0;
 
   constructor(
     run: (units: readonly UnitOfWork[]) => Promise<readonly UnitResult[]>,
@@ -47,6 +49,7 @@ export class GroupCommit {
     if (this.#queue.length >= this.#limits.queueMax) {
       return Promise.reject(new Fault('unavailable', { internal: 'the commit queue is full' }));
     }
+    this.#submitted++;
     return new Promise((resolve, reject) => {
       this.#queue.push({ unit, resolve, reject });
       if (urgency === 'now') this.#start();
@@ -54,12 +57,12 @@ export class GroupCommit {
     });
   }
 
+  /** Resolves once everything submitted before the call is durable or has failed, whatever is submitted after it. */
   async barrier(): Promise<void> {
-    // What is queued now is in the running commit or in the next: two rounds cover it, more if the batch limit splits it.
-    for (let left = this.#queue.length; this.#running !== undefined || left > 0;) {
+    const mark = this.#submitted;
+    while (this.#finished < mark) {
       this.#start();
       await this.#running;
-      left = Math.min(left - this.#limits.unitsPerCommitMax, this.#queue.length);
     }
   }
 
@@ -77,6 +80,7 @@ export class GroupCommit {
     this.#linger = undefined;
     const batch = this.#queue.splice(0, this.#limits.unitsPerCommitMax);
     this.#running = this.#commit(batch).finally(() => {
+      this.#finished += batch.length;
       this.#running = undefined;
       this.#start();
     });

@@ -113,7 +113,14 @@ export interface Schema {
     updated_at: Integer;
   };
   /** Prices set by API; the newest `effective_from` that has come is in force. */
-  prices: { provider: string; model: string; effective_from: Integer; price: string; created_at: Integer };
+  prices: {
+    organization_id: string;
+    provider: string;
+    model: string;
+    effective_from: Integer;
+    price: string;
+    created_at: Integer;
+  };
   /** First answers to control-plane POSTs that carried an Idempotency-Key, sealed since they may hold a new key. */
   idempotency: {
     key_id: string;

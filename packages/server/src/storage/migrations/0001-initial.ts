@@ -89,12 +89,13 @@ export const initial: Migration = {
       .addColumn('updated_at', 'bigint', required)
       .addUniqueConstraint('credentials_name', ['organization_id', 'name']),
     table(db, 'prices')
+      .addColumn('organization_id', 'text', required)
       .addColumn('provider', 'text', required)
       .addColumn('model', 'text', required)
       .addColumn('effective_from', 'bigint', required)
       .addColumn('price', 'text', required)
       .addColumn('created_at', 'bigint', required)
-      .addPrimaryKeyConstraint('prices_key', ['provider', 'model', 'effective_from']),
+      .addPrimaryKeyConstraint('prices_key', ['organization_id', 'provider', 'model', 'effective_from']),
     table(db, 'idempotency')
       .addColumn('key_id', 'text', required)
       .addColumn('idempotency_key', 'text', required)

@@ -1,7 +1,7 @@
 /** `Database` on embedded SQLite: one process, a writing worker with group commit and a reading worker. */
 import type { Compilable, Kysely } from 'kysely';
 import { Fault, describeError } from '../../kernel/fault.ts';
-import type { Database, Outcome, UnitOfWork, Urgency } from '../database.ts';
+import type { Database, Outcome, ReadLane, UnitOfWork, Urgency } from '../database.ts';
 import { GroupCommit, type UnitResult } from '../group-commit.ts';
 import { renderMigrations } from '../migrations/migration.ts';
 import { createQueryBuilder } from '../query-builder.ts';
@@ -16,7 +16,7 @@ import {
   createPrepare,
 } from '../statement.ts';
 import { BatchEncoder } from './batch-encoder.ts';
-import type { WireBatch, WireResult } from './messages.ts';
+import type { WireBatch, WireResult, WorkerSettings } from './messages.ts';
 import { WorkerPort } from './worker-port.ts';
 
 export interface SqliteOptions {
@@ -40,14 +40,20 @@ export class SqliteDatabase implements Database {
   readonly #builder: Kysely<Schema>;
   readonly #nowMs: () => number;
   readonly #writer: WorkerPort;
-  readonly #reader: WorkerPort;
+  readonly #lookups: WorkerPort;
+  readonly #settings: Omit<WorkerSettings, 'role'>;
+  #reports: Promise<WorkerPort> | undefined;
   readonly #commits = new GroupCommit((units) => this.#runBatch(units));
   readonly #statementNumbers = new Map<string, number>();
   #unsentStatements: string[] = [];
 
-  private constructor(ports: { writer: WorkerPort; reader: WorkerPort }, options: SqliteOptions) {
+  private constructor(
+    ports: { writer: WorkerPort; lookups: WorkerPort; settings: Omit<WorkerSettings, 'role'> },
+    options: SqliteOptions,
+  ) {
     this.#writer = ports.writer;
-    this.#reader = ports.reader;
+    this.#lookups = ports.lookups;
+    this.#settings = ports.settings;
     this.#nowMs = options.nowMs;
     this.boot = options.boot;
     this.#builder = createQueryBuilder('sqlite');
@@ -62,22 +68,29 @@ export class SqliteDatabase implements Database {
       migrations: renderMigrations('sqlite'),
     };
     const writer = await WorkerPort.open({ ...settings, role: 'writer' });
-    const reader = await WorkerPort.open({ ...settings, role: 'reader' });
-    return new SqliteDatabase({ writer, reader }, options);
+    const lookups = await WorkerPort.open({ ...settings, role: 'reader' });
+    return new SqliteDatabase({ writer, lookups, settings }, options);
   }
 
   step(build: Build, guard?: Guard): SqlStep {
     return compileStep(this.#builder, build, guard);
   }
 
-  async read<Row>(build: (db: Kysely<Schema>) => Compilable<Row>): Promise<Row[]> {
+  async read<Row>(build: (db: Kysely<Schema>) => Compilable<Row>, lane: ReadLane = 'lookup'): Promise<Row[]> {
     const { sql, parameters } = build(this.#builder).compile();
     try {
-      const response = await this.#reader.call({ kind: 'read', sql, values: parameters as SqlValue[] });
+      const reader = lane === 'lookup' ? this.#lookups : await this.#openReports();
+      const response = await reader.call({ kind: 'read', sql, values: parameters as SqlValue[] });
       return 'rows' in response ? (response.rows as Row[]) : [];
     } catch (error) {
       throw new Fault('unavailable', { internal: `read failed: ${describeError(error)}`, cause: error });
     }
+  }
+
+  /** Opened with the first report: a worker that nobody needs costs memory. */
+  #openReports(): Promise<WorkerPort> {
+    this.#reports ??= WorkerPort.open({ ...this.#settings, role: 'reader' });
+    return this.#reports;
   }
 
   commit(unit: UnitOfWork, urgency?: Urgency): Promise<Outcome> {
@@ -103,7 +116,8 @@ export class SqliteDatabase implements Database {
 
   async close(): Promise<void> {
     await this.#commits.close();
-    await this.#reader.close();
+    await this.#lookups.close();
+    await (await this.#reports)?.close();
     await this.#writer.close();
   }
 

@@ -7,6 +7,9 @@ type WithoutId<T> = T extends { readonly id: number } ? Omit<T, 'id'> : never;
 /** The worker's objects die with their batch: a small nursery keeps its memory small. */
 const YOUNG_GENERATION_MB = 8;
 
+/** Requests that may wait for one worker; commits never do, since one follows the other. */
+const CALLS_MAX = 2_000;
+
 interface Waiting {
   readonly resolve: (response: Response) => void;
   readonly reject: (error: Error) => void;
@@ -47,6 +50,8 @@ export class WorkerPort {
 
   call(request: WithoutId<Request>): Promise<Response> {
     if (this.#dead !== undefined) return Promise.reject(this.#dead);
+    if (this.#waiting.size >= CALLS_MAX)
+      return Promise.reject(new Error('too many requests wait for the SQLite worker'));
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
