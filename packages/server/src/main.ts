@@ -36,6 +36,8 @@ export interface RunningKeyfold {
   stop(): Promise<void>;
 }
 
+/** How long streams that are being stopped have to tell their clients so. */
+const CUT_OFF_MS = 1_000;
 const JOB_EVERY_MS = { resolutions: 1_000, recovery: 5_000, refusals: 10_000, idempotency: 600_000 };
 
 /** Starts everything and listens. Throws with one clear sentence when it cannot. */
@@ -73,12 +75,15 @@ async function runHouse(config: Config, house: House, output: Output): Promise<R
     url,
     controlUrl,
     stop: async () => {
+      // From here on `/readyz` says so and new calls are refused, while those that run may end.
       house.isStopping = true;
-      for (const { server } of listeners) server.close();
       await waitForCalls(running, config.stopTimeoutMs);
-      // Whoever is still sending or reading is cut off: providers are told to stop, and calls are settled at their holds.
-      for (const { server } of listeners) server.closeAllConnections();
+      for (const { server } of listeners) server.close();
+      // Providers are told to stop: streams end with an error event, and their calls are settled at their holds.
       await pools.destroy();
+      await waitForCalls(running, CUT_OFF_MS);
+      // Who is still sending a body, or does not read, is cut off.
+      for (const { server } of listeners) server.closeAllConnections();
       await Promise.all(running);
       await jobs.stop();
       try {

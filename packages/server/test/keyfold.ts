@@ -38,7 +38,7 @@ export interface TestKeyfold extends AsyncDisposable {
 }
 
 const LOOPBACK = '127.0.0.1';
-const CONFIG = {
+export const CONFIG = {
   listen: { host: LOOPBACK, port: 0 },
   controlListen: undefined,
   trustedProxies: [],

@@ -161,5 +161,9 @@ function toUnitResult(result: WireResult): UnitResult {
   return result === -1 ? COMMITTED : { committed: false, refusedStep: result };
 }
 
-/** A write that changes nothing but must reach the disk. */
-const PROBE: SqlStep = { sql: "update facts set value = value where name = 'schema'", values: [] };
+/** A write that reaches the disk: SQLite leaves a row alone that is set to what it is. */
+const PROBE: SqlStep = {
+  sql: `insert into facts (name, value) values ('probe', hex(randomblob(8)))
+    on conflict (name) do update set value = excluded.value`,
+  values: [],
+};

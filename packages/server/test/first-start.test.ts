@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { prepareFirstStart } from '../src/first-start.ts';
+import { type House, openHouse } from '../src/house.ts';
+import { openRootKey } from '../src/sealing/root-key.ts';
+import { SystemRandom } from '../src/kernel/random.ts';
+import { DATABASE_KINDS } from './databases.ts';
+import { CONFIG } from './keyfold.ts';
+
+test('of two processes that start at once on an empty database, one makes the organization and has the admin key', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'keyfold-first-start-'));
+  const place = await (DATABASE_KINDS[1] ?? assert.fail()).create();
+  const rootKeyFile = join(directory, 'root.key');
+  openRootKey(rootKeyFile, new SystemRandom());
+  const open = () =>
+    openHouse({
+      ...CONFIG,
+      dataDir: directory,
+      databaseUrl: place.location,
+      rootKeyFile,
+      adminKeyFile: undefined,
+    });
+  const houses = await Promise.all([open(), open()]);
+  const fileOf = (index: number) => join(directory, `admin-${index}.key`);
+
+  // Both find the database empty before either has written to it.
+  let arrived = 0;
+  let meet = () => {};
+  const met = new Promise<void>((resolve) => (meet = resolve));
+  const projectsOf = (house: House) =>
+    Object.assign(Object.create(house.core.projects) as House['core']['projects'], {
+      hasOrganizations: async () => {
+        const has = await house.core.projects.hasOrganizations();
+        arrived++;
+        if (arrived === houses.length) meet();
+        await met;
+        return has;
+      },
+      insertOrganizationStep: house.core.projects.insertOrganizationStep.bind(house.core.projects),
+      insertStep: house.core.projects.insertStep.bind(house.core.projects),
+    });
+  const starts = await Promise.all(
+    houses.map((house, index) =>
+      prepareFirstStart({ ...house.core, projects: projectsOf(house), adminKeyFile: fileOf(index) }),
+    ),
+  );
+
+  assert.equal(starts.filter((start) => start !== undefined).length, 1);
+  for (const [index, start] of starts.entries()) assert.equal(existsSync(fileOf(index)), start !== undefined);
+  const { database } = houses[0].core;
+  const organizations = await database.read((db) => db.selectFrom('organizations').select('id'));
+  const keys = await database.read((db) => db.selectFrom('keys').select('id'));
+  assert.deepEqual([organizations.length, keys.length], [1, 1]);
+  for (const { core } of houses) await core.database.close();
+  await place.remove();
+  rmSync(directory, { recursive: true, force: true });
+});
