@@ -1,5 +1,5 @@
 /** The first start on an empty database: the default organization and project, and one admin key, shown once. */
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import type { AuditLog } from './audit/audit-log.ts';
 import type { ProjectStore } from './tenants/project-store.ts';
 import type { Clock } from './kernel/clock.ts';
@@ -7,6 +7,7 @@ import type { NewId } from './kernel/new-id.ts';
 import { EVERY_PERMISSION } from './keys/key.ts';
 import type { KeyIssuer } from './keys/issue-key.ts';
 import type { Database } from './storage/database.ts';
+import type { SqlStep } from './storage/statement.ts';
 
 const ROTATION_INTERVAL_S = 86_400;
 
@@ -20,7 +21,10 @@ export interface FirstStartParts {
   readonly adminKeyFile: string | undefined;
 }
 
-/** Returns the admin key when it was made now and is to be printed. Does nothing on a database that has an organization. */
+/**
+ * Returns the admin key when it was made now and is to be printed. Does nothing on a database that has an organization, or
+ * that another process prepares at the same time.
+ */
 export async function prepareFirstStart(
   parts: FirstStartParts,
 ): Promise<{ readonly adminKey: string | undefined } | undefined> {
@@ -55,8 +59,9 @@ export async function prepareFirstStart(
   // Written before the commit: a key that exists must be in somebody's hands.
   if (parts.adminKeyFile !== undefined)
     writeFileSync(parts.adminKeyFile, `${issued.secret}\n`, { mode: 0o600, flag: 'wx' });
-  await parts.database.commit({
+  const { committed } = await parts.database.commit({
     steps: [
+      claimStep(parts.database, organization.id),
       parts.projects.insertOrganizationStep(organization),
       parts.projects.insertStep(project),
       ...issued.steps,
@@ -70,5 +75,21 @@ export async function prepareFirstStart(
       }),
     ],
   });
+  if (!committed) {
+    if (parts.adminKeyFile !== undefined) rmSync(parts.adminKeyFile);
+    return undefined;
+  }
   return { adminKey: parts.adminKeyFile === undefined ? issued.secret : undefined };
+}
+
+/** Refused when another process was first. */
+function claimStep(database: Database, organizationId: string): SqlStep {
+  return database.step(
+    (db) =>
+      db
+        .insertInto('facts')
+        .values({ name: 'installation', value: organizationId })
+        .onConflict((conflict) => conflict.doNothing()),
+    'changes-row',
+  );
 }

@@ -17,7 +17,7 @@ import { addHealthEndpoints, addOperatorEndpoints } from './http/public-endpoint
 import { renderWelcome } from './http/welcome.ts';
 import { pruneIdempotency } from './jobs/prune-idempotency.ts';
 import { TimedJobs } from './jobs/timed-jobs.ts';
-import { recoverReservations } from './ledger/recover.ts';
+import { Recovery, type Recovered } from './ledger/recover.ts';
 import { type House, openHouse } from './house.ts';
 import { listen, urlHost } from './http/listen.ts';
 export * from './config/index.ts';
@@ -53,7 +53,8 @@ export async function startKeyfold(config: Config, output: Output): Promise<Runn
 
 async function runHouse(config: Config, house: House, output: Output): Promise<RunningKeyfold> {
   const { core, log, pools, running } = house;
-  await recoverReservations(core.database, core.ledger);
+  const recovery = new Recovery(core);
+  await reportFailed(house, recovery.recoverAtStart());
   const first = await prepareFirstStart({ ...core, adminKeyFile: config.adminKeyFile });
   const listeners = createListeners(config, house);
   const ports = await Promise.all(listeners.map(({ server, address }) => listen(server, address)));
@@ -64,7 +65,7 @@ async function runHouse(config: Config, house: House, output: Output): Promise<R
     decision: 'allowed',
     detail: { version: VERSION },
   });
-  const jobs = startJobs(house);
+  const jobs = startJobs(house, recovery);
   const scheme = config.tls === undefined ? 'http' : 'https';
   const url = `${scheme}://${urlHost(config.listen)}:${ports[0]}`;
   const controlUrl =
@@ -172,14 +173,15 @@ function createListeners(config: Config, house: House): { server: Server; addres
   ];
 }
 
-function startJobs({ core, telemetry }: House): TimedJobs {
+function startJobs(house: House, recovery: Recovery): TimedJobs {
+  const { core, telemetry } = house;
   const jobs = new TimedJobs((job, error) => telemetry.jobFailed(job, error));
   jobs.start([
     { name: 'retry resolutions', everyMs: JOB_EVERY_MS.resolutions, run: () => core.ledger.retryPostponed() },
     {
       name: 'recover reservations',
       everyMs: JOB_EVERY_MS.recovery,
-      run: () => recoverReservations(core.database, core.ledger),
+      run: () => reportFailed(house, recovery.recover()),
     },
     { name: 'summarise refusals', everyMs: JOB_EVERY_MS.refusals, run: () => core.refusals.flush() },
     {
@@ -189,6 +191,12 @@ function startJobs({ core, telemetry }: House): TimedJobs {
     },
   ]);
   return jobs;
+}
+
+/** A reservation that cannot be resolved is no reason not to serve. */
+async function reportFailed({ telemetry }: House, recovering: Promise<Recovered>): Promise<void> {
+  const { failed } = await recovering;
+  if (failed > 0) telemetry.jobFailed('recover reservations', new Error(`${failed} could not be resolved`));
 }
 
 function waitForCalls(running: ReadonlySet<Promise<void>>, timeoutMs: number): Promise<void> {

@@ -10,7 +10,7 @@ import { SystemRandom } from '../src/kernel/random.ts';
 import { DATABASE_KINDS } from './databases.ts';
 import { CONFIG } from './keyfold.ts';
 
-test('of two processes that start at once on an empty database, one makes the organization and has the admin key', async () => {
+test('of two processes that start at once on an empty database, one makes the organization and has the admin key', async (context) => {
   const directory = mkdtempSync(join(tmpdir(), 'keyfold-first-start-'));
   const place = await (DATABASE_KINDS[1] ?? assert.fail()).create();
   const rootKeyFile = join(directory, 'root.key');
@@ -24,6 +24,11 @@ test('of two processes that start at once on an empty database, one makes the or
       adminKeyFile: undefined,
     });
   const houses = await Promise.all([open(), open()]);
+  context.after(async () => {
+    for (const { core } of houses) await core.database.close();
+    await place.remove();
+    rmSync(directory, { recursive: true, force: true });
+  });
   const fileOf = (index: number) => join(directory, `admin-${index}.key`);
 
   // Both find the database empty before either has written to it.
@@ -54,7 +59,4 @@ test('of two processes that start at once on an empty database, one makes the or
   const organizations = await database.read((db) => db.selectFrom('organizations').select('id'));
   const keys = await database.read((db) => db.selectFrom('keys').select('id'));
   assert.deepEqual([organizations.length, keys.length], [1, 1]);
-  for (const { core } of houses) await core.database.close();
-  await place.remove();
-  rmSync(directory, { recursive: true, force: true });
 });

@@ -6,6 +6,7 @@ import type { Endpoint, ModelCall, StreamSummary, StreamTap } from '../src/provi
 export interface CallOptions {
   readonly endpoint?: Endpoint;
   readonly upstreamModel?: string;
+  readonly outputTokensMax?: number;
   readonly outputTokensCap?: number;
 }
 
@@ -24,6 +25,7 @@ export function modelCall(body: string | object, options: CallOptions = {}): Mod
     scan,
     streamed: scan.field('stream')?.kind === 'true',
     wantsUsageChunk: asked?.kind === 'true',
+    outputTokensMax: options.outputTokensMax,
     outputTokensCap: options.outputTokensCap,
   };
 }

@@ -44,9 +44,9 @@ export interface AuditEvent {
   readonly detail?: AuditDetail | undefined;
 }
 
-/** The record without its opening `{`: the writer puts `"sequence"` first, when the record's place in the chain is known. */
-export function renderEvent(event: AuditEvent, at: { timeMs: number; node: number }): string {
-  let text = `"time":"${renderTime(at.timeMs)}","node":${at.node},"actor":${quote(event.actor)}`;
+/** The record without its opening `{`: the writer puts `"sequence"` and `"node"` first, when its place in a chain is known. */
+export function renderEvent(event: AuditEvent, timeMs: number): string {
+  let text = `"time":"${renderTime(timeMs)}","actor":${quote(event.actor)}`;
   text += `,"action":"${event.action}","target":${quote(event.target)},"decision":"${event.decision}"`;
   if (event.requestId !== undefined) text += `,"request_id":${quote(event.requestId)}`;
   if (event.organizationId !== undefined) text += `,"organization_id":${quote(event.organizationId)}`;

@@ -15,7 +15,7 @@ export class AuditLog {
 
   /** The step that records an event in the same commit as the change that it is about. */
   step(event: AuditEvent): AppendStep {
-    return { append: renderEvent(event, { timeMs: this.#clock.nowMs(), node: this.#database.node }) };
+    return { append: renderEvent(event, this.#clock.nowMs()) };
   }
 
   /** Records an event that goes with no change. Resolves when it is durable. */

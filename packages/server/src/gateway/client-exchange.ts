@@ -24,8 +24,11 @@ export interface ClientExchange {
 export interface ClientStream {
   /** False: the client is slow; pause until `onDrain`. */
   write(bytes: Buffer): boolean;
+  /** Called each time that all that was written has been taken, and when nothing more can be. */
   onDrain(listener: () => void): void;
   end(): void;
   /** Ends a stream that broke with one last error event in the client's dialect. */
   fail(fault: Fault): void;
+  /** Cuts the connection; `onGone` tells of it. */
+  destroy(): void;
 }

@@ -1,6 +1,6 @@
 /** Everything that must be true before a call may leave: authorized, routed, within its limits, and paid for. */
 import { Denial } from '../kernel/denial.ts';
-import { checkModel } from '../access/authorize.ts';
+import { checkModel, checkNetwork, checkPermission } from '../access/authorize.ts';
 import type { BudgetStore } from '../ledger/budget-store.ts';
 import { type Ledger, STALE } from '../ledger/ledger.ts';
 import type { Reservation } from '../ledger/reservation.ts';
@@ -11,7 +11,7 @@ import type { Admission, Limiter } from '../limits/limiter.ts';
 import type { PriceStore } from '../pricing/price-store.ts';
 import { sandboxTarget, selectTarget, type Target } from '../routing/select-target.ts';
 import { type Estimate, estimateCall } from './estimate.ts';
-import type { ParsedCall } from './parse-call.ts';
+import { ENDPOINT_PERMISSIONS, type ParsedCall } from './parse-call.ts';
 
 /** A call that may leave. Its admission must be finished and its reservation resolved, each once. */
 export interface Decision {
@@ -35,20 +35,20 @@ export interface DecisionRooms {
 export async function decideCall(
   rooms: DecisionRooms,
   call: ParsedCall,
-  by: { readonly principal: Principal; readonly requestId: string },
+  by: { readonly principal: Principal; readonly requestId: string; readonly address: string },
 ): Promise<Decision | Denial | typeof STALE> {
   const { key, version, organizationRevision } = by.principal;
+  const excluded = checkPermission(key, ENDPOINT_PERMISSIONS[call.endpoint]) ?? checkNetwork(key, by.address);
+  if (excluded !== undefined) return excluded;
   const target = await selectTargetFor(rooms, by.principal, call.model);
   if (target instanceof Denial) return target;
-  const names = [call.model, `${target.provider}/${target.model}`, target.model];
-  const forbidden = checkModel(key, names);
+  const forbidden = checkModel(key, namesOf(target, call.model));
   if (forbidden !== undefined) return forbidden;
 
-  const budgets = await rooms.budgets.forCall({
-    keyId: key.id,
-    projectId: key.projectId,
-    organizationId: key.organizationId,
-  });
+  const budgets = await rooms.budgets.forCall(
+    { keyId: key.id, projectId: key.projectId, organizationId: key.organizationId },
+    organizationRevision,
+  );
   const estimate = estimateCall(call, target, {
     isBudgeted: budgets.length > 0,
     isFree: key.kind === 'test',
@@ -88,6 +88,13 @@ export async function decideCall(
   return { principal: by.principal, target, estimate, admission, reservation };
 }
 
+/** A model whose own name has a slash could pass for another provider's: it goes by its full name alone. */
+function namesOf(target: Target, requested: string): string[] {
+  const full = `${target.provider}/${target.model}`;
+  const isStandIn = target.credential === undefined;
+  return target.model.includes('/') && !isStandIn ? [full] : [requested, full, target.model];
+}
+
 async function selectTargetFor(
   rooms: DecisionRooms,
   principal: Principal,
@@ -95,8 +102,11 @@ async function selectTargetFor(
 ): Promise<Target | Denial> {
   if (principal.key.kind === 'test') return sandboxTarget(model);
   return selectTarget(model, {
-    credentials: await rooms.credentials.forOrganization(principal.key.organizationId),
-    catalog: await rooms.prices.catalog(),
+    credentials: await rooms.credentials.forOrganization(
+      principal.key.organizationId,
+      principal.organizationRevision,
+    ),
+    catalog: await rooms.prices.catalog(principal.key.organizationId, principal.organizationRevision),
     nowMs: rooms.clock.nowMs(),
   });
 }

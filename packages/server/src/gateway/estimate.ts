@@ -1,7 +1,7 @@
 /** The most that a call can cost and use, known before it leaves. */
 import { type Nanos, ZERO_NANOS } from '@keyfold/protocol';
 import { Denial } from '../kernel/denial.ts';
-import { worstCaseCost } from '../pricing/cost.ts';
+import { TOKENS_MAX, type UsageBound, worstCaseCost } from '../pricing/cost.ts';
 import type { ModelPrice } from '../pricing/model-price.ts';
 import type { Target } from '../routing/select-target.ts';
 import type { ParsedCall } from './parse-call.ts';
@@ -43,21 +43,38 @@ export function estimateCall(
     });
   }
   const output = boundOutput(call, price, under.isBudgeted);
-  // No token is shorter than a byte, and no input is longer than the model's context.
+  // No token is shorter than a byte, and no chat is longer than the model's context; a list of inputs may be.
   const inputBound = call.body.length + call.mediaParts * MEDIA_PART_TOKENS + FRAMING_TOKENS;
-  const inputTokensMax = Math.min(inputBound, price?.contextTokens ?? Infinity);
-  const isCharged = price !== undefined && !under.isFree;
+  const context = call.endpoint === 'chat.completions' ? price?.contextTokens : undefined;
+  const bound = {
+    inputTokensMax: Math.min(inputBound, context ?? Infinity),
+    outputTokensMax: output.tokensMax,
+  };
+  const cost = price === undefined || under.isFree ? ZERO_NANOS : boundCost(price, bound);
+  if (cost instanceof Denial) return cost;
   return {
-    cost: isCharged
-      ? worstCaseCost(price, { inputTokensMax, outputTokensMax: output.tokensMax })
-      : ZERO_NANOS,
+    cost,
     tokens: Math.ceil(call.body.length / BYTES_PER_TOKEN_LIKELY) + output.likely,
     outputTokensCap: output.cap,
     possible: {
       inputTokens: inputBound,
-      outputTokens: call.choices * (price?.outputTokensMax ?? OUTPUT_TOKENS_BELIEVED),
+      outputTokens: Math.min(call.choices * (price?.outputTokensMax ?? OUTPUT_TOKENS_BELIEVED), TOKENS_MAX),
     },
   };
+}
+
+/** A call of more tokens than can be counted, or of more money than the ledger can hold, is refused. */
+function boundCost(price: ModelPrice, bound: UsageBound): Nanos | Denial {
+  try {
+    return worstCaseCost(price, bound);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return new Denial('invalid_request', {
+      param: 'max_tokens',
+      message:
+        "The output that this call allows, over all its choices and prompts, is beyond all measure. Set a smaller 'max_tokens', 'n' or 'prompt'.",
+    });
+  }
 }
 
 interface OutputBound {

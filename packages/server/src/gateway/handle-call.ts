@@ -66,10 +66,10 @@ async function decide(
 ): Promise<Decision | Denial> {
   let { principal } = by;
   for (let round = 0; round < DECISIONS_MAX; round++) {
-    const decision = await decideCall(rooms, call, { principal, requestId: by.exchange.requestId });
+    const { requestId, address } = by.exchange;
+    const decision = await decideCall(rooms, call, { principal, requestId, address });
     if (decision !== STALE) return decision;
     rooms.authenticator.forget();
-    rooms.budgets.forget();
     const again = await rooms.authenticator.authenticate(by.exchange.secret);
     if (again instanceof Denial) return again;
     principal = again;

@@ -3,6 +3,7 @@ import type { DataPermission } from '@keyfold/protocol';
 import { Denial } from '../kernel/denial.ts';
 import { JsonRefusal, type JsonObjectScan, scanJsonObject } from '../kernel/json-scan.ts';
 import type { Endpoint } from '../providers/provider.ts';
+import { countMediaParts, countPrompts } from './count-inputs.ts';
 
 export interface ParsedCall {
   readonly endpoint: Endpoint;
@@ -14,7 +15,7 @@ export interface ParsedCall {
   readonly wantsUsageChunk: boolean;
   /** The most output tokens a choice may have, where the client says. */
   readonly outputTokensMax: number | undefined;
-  /** How many answers are generated. */
+  /** How many answers are generated, for all prompts together. */
   readonly choices: number;
   /** Parts, such as images, that cost more tokens than their text has bytes. */
   readonly mediaParts: number;
@@ -26,12 +27,11 @@ export const ENDPOINT_PERMISSIONS: Readonly<Record<Endpoint, DataPermission>> = 
   embeddings: 'embeddings',
 };
 
-const MODEL_CHARACTERS_MAX = 256;
+/** No control characters, surrogates or invisible marks: a name is shown, logged and stored. */
+const MODEL_NAME = /^[^\p{Cc}\p{Cs}\p{Cf}]{1,256}$/u;
 const OUTPUT_TOKENS_MAX = 10_000_000;
 const CHOICES_MAX = 128;
-const MEDIA_MARKS = ['"image_url"', '"input_audio"', '"file"', '"video_url"'].map((mark) =>
-  Buffer.from(mark),
-);
+const PROMPTS_MAX = 1_000;
 
 export function parseCall(endpoint: Endpoint, body: Buffer): ParsedCall | Denial {
   const scan = scanJsonObject(body);
@@ -48,12 +48,15 @@ export function parseCall(endpoint: Endpoint, body: Buffer): ParsedCall | Denial
     });
   }
   const outputTokensMax = readLargest(scan, ['max_tokens', 'max_completion_tokens'], {
-    min: 0,
+    // Zero is no limit at all to some servers.
+    min: 1,
     max: OUTPUT_TOKENS_MAX,
   });
   if (outputTokensMax instanceof Denial) return outputTokensMax;
   const choices = readLargest(scan, ['n', 'best_of'], { min: 1, max: CHOICES_MAX });
   if (choices instanceof Denial) return choices;
+  const prompts = endpoint === 'completions' ? countPrompts(scan) : 1;
+  if (prompts > PROMPTS_MAX) return invalid('prompt', `may be a list of at most ${PROMPTS_MAX} prompts`);
   return {
     endpoint,
     body,
@@ -62,8 +65,8 @@ export function parseCall(endpoint: Endpoint, body: Buffer): ParsedCall | Denial
     streamed: streamed && endpoint !== 'embeddings',
     wantsUsageChunk: readWantsUsage(scan),
     outputTokensMax,
-    choices: choices ?? 1,
-    mediaParts: countMediaParts(body),
+    choices: (choices ?? 1) * Math.max(1, prompts),
+    mediaParts: countMediaParts(endpoint, scan),
   };
 }
 
@@ -78,10 +81,9 @@ function refuseJson(refusal: JsonRefusal): Denial {
 function readModel(scan: JsonObjectScan): string | Denial {
   const span = scan.field('model');
   const model = span?.kind === 'string' ? scan.readString(span) : '';
-  if (model === '' || model.length > MODEL_CHARACTERS_MAX) {
-    return invalid('model', `must be a name of 1 to ${MODEL_CHARACTERS_MAX} characters`);
-  }
-  return model;
+  return MODEL_NAME.test(model)
+    ? model
+    : invalid('model', 'must be a name of 1 to 256 characters, none of them invisible');
 }
 
 function readFlag(scan: JsonObjectScan, name: string): boolean | Denial {
@@ -113,14 +115,6 @@ function readLargest(
     largest = Math.max(largest ?? value, value);
   }
   return largest;
-}
-
-function countMediaParts(body: Buffer): number {
-  let count = 0;
-  for (const mark of MEDIA_MARKS) {
-    for (let at = body.indexOf(mark); at !== -1; at = body.indexOf(mark, at + mark.length)) count++;
-  }
-  return count;
 }
 
 function invalid(param: string, problem: string): Denial {

@@ -79,6 +79,7 @@ class CallRun implements UpstreamReceiver {
       scan: call.scan,
       streamed: call.streamed,
       wantsUsageChunk: call.wantsUsageChunk,
+      outputTokensMax: call.outputTokensMax,
       outputTokensCap: decision.estimate.outputTokensCap,
     };
   }
@@ -145,7 +146,10 @@ class CallRun implements UpstreamReceiver {
     if (this.#isResolved) return;
     if (this.#stream !== undefined) this.#breakStream(this.#stream, explainFault(fault));
     else if (this.#isClientGone) this.#resolveGone({ sent: fault.sent });
-    else this.#failBeforeAnswer(explainFault(fault), { sent: fault.sent });
+    else {
+      const flag = fault.kind === 'redirected' ? { flag: 'usage_missing' } : {};
+      this.#failBeforeAnswer(explainFault(fault), { sent: fault.sent, ...flag });
+    }
   }
 
   /** The client has left: the provider is told to stop, and what it may have done is paid for. */
@@ -190,14 +194,15 @@ class CallRun implements UpstreamReceiver {
     this.#onOver();
   }
 
-  /** A whole answer that says that the call failed: nothing was generated, so nothing is charged. */
+  /** A whole answer that says that the call failed. */
   #endFailure(): void {
     const body = Buffer.concat(this.#chunks);
     const failure = this.#provider.classifyFailure(this.#status, body);
     const retryAfter = this.#headers['retry-after'];
     const refusal = explainFailure(failure, { status: this.#status, body, retryAfter });
     if (refusal instanceof Fault) this.#rooms.telemetry.fault(refusal, this.#run.exchange.requestId);
-    this.#resolve(settleFailed({ status: ERRORS[refusal.code].status, error: `provider_${failure.kind}` }));
+    const ending = { status: ERRORS[refusal.code].status, error: `provider_${failure.kind}` };
+    this.#resolve(settleFailed(this.#run.decision, this.#status, ending));
     this.#run.exchange.refuse(refusal, callHeaders(this.#run.decision, undefined));
     this.#onOver();
   }
@@ -213,11 +218,10 @@ class CallRun implements UpstreamReceiver {
   }
 
   #endStream(stream: StreamRelay): void {
-    const summary = stream.finish();
-    if (!summary.completed && 'problem' in summary.reading) {
-      this.#resolve(
-        settleAtHold(this.#run.decision, { status: this.#status, error: 'stream_cut' }, ['usage_missing']),
-      );
+    const { decision } = this.#run;
+    const { reading, completed } = stream.finish();
+    if (!completed && 'problem' in reading) {
+      this.#resolve(settleAtHold(decision, { status: this.#status, error: 'stream_cut' }, ['usage_missing']));
       stream.fail(
         new Fault('provider_error', {
           internal: 'the stream ended early',
@@ -225,8 +229,12 @@ class CallRun implements UpstreamReceiver {
         }),
       );
     } else {
+      const ending = { status: this.#status, error: undefined };
+      // Usage is final only in a stream that was complete; some servers report running totals.
       this.#resolve(
-        settleReported(this.#run.decision, summary.reading, { status: this.#status, error: undefined }),
+        completed
+          ? settleReported(decision, reading, ending)
+          : settleAtHold(decision, ending, ['stream_incomplete']),
       );
       stream.end();
     }
@@ -238,7 +246,6 @@ class CallRun implements UpstreamReceiver {
     const error = this.#isClientGone ? 'client_gone' : fault.code;
     const ending = { status: this.#isClientGone ? CLIENT_GONE : this.#status, error };
     const { decision } = this.#run;
-    // Usage is final only in a stream that was complete; some servers report running totals.
     this.#resolve(
       completed && 'usage' in reading
         ? settleReported(decision, reading, ending)

@@ -2,7 +2,7 @@
 import { type Nanos, ZERO_NANOS } from '@keyfold/protocol';
 import type { Resolution } from '../ledger/reservation.ts';
 import { costOf } from '../pricing/cost.ts';
-import type { Usage } from '../pricing/model-price.ts';
+import { NO_USAGE, type Usage } from '../pricing/model-price.ts';
 import type { ReportedUsage, UsageReading } from '../providers/provider.ts';
 import type { Decision } from './decide.ts';
 
@@ -11,15 +11,6 @@ export interface Ending {
   readonly status: number;
   readonly error: string | undefined;
 }
-
-const NO_USAGE: Usage = {
-  inputTokens: 0,
-  cachedInputTokens: 0,
-  cacheWriteTokens: 0,
-  outputTokens: 0,
-  reasoningTokens: 0,
-  certainty: 'exact',
-};
 
 /** The provider answered, and said what it used. A report that cannot be is charged at the hold. */
 export function settleReported(decision: Decision, reading: UsageReading, ending: Ending): Resolution {
@@ -46,10 +37,18 @@ export function settleAtHold(decision: Decision, ending: Ending, flags: readonly
   };
 }
 
-/** The provider refused the call or failed, and said so: it bills nothing. */
-export function settleFailed(ending: Ending): Resolution {
+/** The provider answered `providerStatus`, an error: what it refused itself it does not bill; of the rest nothing is known. */
+export function settleFailed(decision: Decision, providerStatus: number, ending: Ending): Resolution {
+  if (!isUnbilled(providerStatus)) return settleAtHold(decision, ending, ['usage_missing']);
   return { kind: 'settlement', cost: ZERO_NANOS, usage: NO_USAGE, ...ending, flags: [] };
 }
+
+/** Timeouts and gateway errors come from an edge that may have cut off a generation that goes on, and is billed. */
+function isUnbilled(status: number): boolean {
+  return (status >= 400 && status < 500 && status !== 408) || UNBILLED_FAILURES.has(status);
+}
+
+const UNBILLED_FAILURES: ReadonlySet<number> = new Set([500, 503, 529]);
 
 /** Nothing was sent: nothing is spent. */
 export function release(ending: Ending): Resolution {

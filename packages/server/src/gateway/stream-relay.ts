@@ -3,19 +3,32 @@ import type { Fault } from '../kernel/fault.ts';
 import type { StreamSummary, StreamTap } from '../providers/provider.ts';
 import type { ClientStream } from './client-exchange.ts';
 
+/** How long a client may leave what it was sent unread, while its call holds money, a place and a connection. */
+export const CLIENT_STALL_MS = 60_000;
+
 export class StreamRelay {
   readonly #client: ClientStream;
   readonly #tap: StreamTap;
-  #isPaused = false;
+  readonly #stallMs: number;
+  /** Runs while the client does not take what it was sent. */
+  #stalled: NodeJS.Timeout | undefined;
+  #isEnded = false;
   #trailing: Buffer | undefined;
 
-  constructor(parts: { client: ClientStream; tap: StreamTap; resume: () => void }) {
+  constructor(parts: {
+    readonly client: ClientStream;
+    readonly tap: StreamTap;
+    readonly resume: () => void;
+    readonly stallMs?: number;
+  }) {
     this.#client = parts.client;
     this.#tap = parts.tap;
+    this.#stallMs = parts.stallMs ?? CLIENT_STALL_MS;
     parts.client.onDrain(() => {
-      if (!this.#isPaused) return;
-      this.#isPaused = false;
-      parts.resume();
+      if (this.#stalled === undefined) return;
+      clearTimeout(this.#stalled);
+      this.#stalled = undefined;
+      if (!this.#isEnded) parts.resume();
     });
   }
 
@@ -25,23 +38,25 @@ export class StreamRelay {
     let isTaken = true;
     if (Buffer.isBuffer(bytes)) isTaken = this.#write(bytes);
     else for (const part of bytes) isTaken = this.#write(part) && isTaken;
-    this.#isPaused = !isTaken;
+    if (!isTaken) this.#stalled ??= setTimeout(() => this.#client.destroy(), this.#stallMs).unref();
     return isTaken;
   }
 
   /** What the tap saw, when nothing more comes. */
   finish(): StreamSummary {
+    this.#isEnded = true;
     const summary = this.#tap.finish();
     this.#trailing = summary.trailing;
     return summary;
   }
 
-  /** Bytes that the tap held back go to the client; of a stream that fails they are part of an event without an end. */
+  /** Bytes that the tap held back go to the client. Who has not read what came before must still do so in time. */
   end(): void {
     if (this.#trailing !== undefined) this.#write(this.#trailing);
     this.#client.end();
   }
 
+  /** What the tap held back is part of an event without an end, and dropped. */
   fail(fault: Fault): void {
     this.#client.fail(fault);
   }

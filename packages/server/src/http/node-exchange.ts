@@ -4,8 +4,12 @@ import type { ClientExchange, ClientStream, ResponseHeaders } from '../gateway/c
 import type { Denial } from '../kernel/denial.ts';
 import { renderOpenAiError } from '../kernel/error-bodies.ts';
 import type { Fault } from '../kernel/fault.ts';
+import { BODIES_BYTES_MAX, BodyBudget } from './body-budget.ts';
 import type { RequestHead } from './check-head.ts';
 import { readBody } from './read-body.ts';
+
+/** The one budget of the process, whatever it listens on. */
+const BODIES = new BodyBudget(BODIES_BYTES_MAX);
 
 export class NodeExchange implements ClientExchange, ClientStream {
   readonly requestId: string;
@@ -14,6 +18,7 @@ export class NodeExchange implements ClientExchange, ClientStream {
   readonly #incoming: IncomingMessage;
   readonly #outgoing: ServerResponse;
   readonly #bodyBytesMax: number;
+  readonly #bodies: BodyBudget;
 
   constructor(
     pair: { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse },
@@ -22,18 +27,33 @@ export class NodeExchange implements ClientExchange, ClientStream {
       readonly requestId: string;
       readonly address: string;
       readonly bodyBytesMax: number;
+      /** The process's own unless another is given. */
+      readonly bodies?: BodyBudget;
     },
   ) {
     this.#incoming = pair.incoming;
     this.#outgoing = pair.outgoing;
     this.#bodyBytesMax = facts.bodyBytesMax;
+    this.#bodies = facts.bodies ?? BODIES;
     this.secret = facts.head.secret;
     this.requestId = facts.requestId;
     this.address = facts.address;
   }
 
   readBody(): Promise<Buffer | Denial> {
-    return readBody(this.#incoming, this.#bodyBytesMax);
+    let taken = 0;
+    let isOver = this.#outgoing.destroyed;
+    // The body is kept until the call is over: it may be sent for as long as there is an answer to wait for.
+    this.#outgoing.once('close', () => {
+      isOver = true;
+      this.#bodies.give(taken);
+    });
+    const take = (bytes: number) => {
+      if (isOver || !this.#bodies.take(bytes)) return false;
+      taken += bytes;
+      return true;
+    };
+    return readBody(this.#incoming, { bytesMax: this.#bodyBytesMax, take });
   }
 
   onGone(listener: () => void): void {
@@ -78,7 +98,7 @@ export class NodeExchange implements ClientExchange, ClientStream {
   }
 
   onDrain(listener: () => void): void {
-    this.#outgoing.on('drain', listener);
+    this.#outgoing.on('drain', listener).on('close', listener);
   }
 
   end(): void {
@@ -88,5 +108,9 @@ export class NodeExchange implements ClientExchange, ClientStream {
   fail(fault: Fault): void {
     // The blank line ends an event that was cut off, so that the error stands in one of its own.
     this.#outgoing.end(`\n\ndata: ${renderOpenAiError(fault).body}\n\n`);
+  }
+
+  destroy(): void {
+    this.#outgoing.destroy();
   }
 }

@@ -1,27 +1,43 @@
-/** Reads a request's body under the size limit; over it, the rest is not read. */
+/** Reads a request's body under the size limit and within the memory for all bodies; over either, the rest is not read. */
 import type { IncomingMessage } from 'node:http';
 import { Denial } from '../kernel/denial.ts';
 
 const EMPTY = Buffer.alloc(0);
+const RETRY_AFTER_MS = 1_000;
 
-export function readBody(incoming: IncomingMessage, bytesMax: number): Promise<Buffer | Denial> {
+export interface BodyLimits {
+  readonly bytesMax: number;
+  /** Takes memory for bytes that have arrived; false when there is none. Who called gives it back. */
+  take(bytes: number): boolean;
+}
+
+export function readBody(incoming: IncomingMessage, limits: BodyLimits): Promise<Buffer | Denial> {
+  const { bytesMax } = limits;
   // Whoever left while the key was looked up says no more: no event would come.
   if (incoming.destroyed) return Promise.resolve(endedEarly());
   const declared = incoming.headers['content-length'];
   if (declared !== undefined && Number(declared) > bytesMax) return Promise.resolve(tooLarge(bytesMax));
   return new Promise((resolve) => {
-    let first: Buffer | undefined;
-    let more: Buffer[] | undefined;
+    let chunks: Buffer[] = [];
     let bytes = 0;
-    incoming.on('data', (chunk: Buffer) => {
+    const refuse = (denial: Denial) => {
+      incoming.pause();
+      incoming.removeListener('data', take);
+      chunks = [];
+      resolve(denial);
+    };
+    const take = (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes > bytesMax) {
-        incoming.pause();
-        resolve(tooLarge(bytesMax));
-      } else if (first === undefined) first = chunk;
-      else (more ??= [first]).push(chunk);
+      if (bytes > bytesMax) refuse(tooLarge(bytesMax));
+      else if (!limits.take(chunk.length)) refuse(outOfMemory());
+      else chunks.push(chunk);
+    };
+    incoming.on('data', take);
+    incoming.on('end', () => {
+      const [first, ...more] = chunks;
+      resolve(more.length === 0 ? (first ?? EMPTY) : Buffer.concat(chunks, bytes));
+      chunks = [];
     });
-    incoming.on('end', () => resolve(more === undefined ? (first ?? EMPTY) : Buffer.concat(more, bytes)));
     incoming.on('error', () => resolve(endedEarly()));
     incoming.on('close', () => resolve(endedEarly()));
   });
@@ -33,4 +49,12 @@ function endedEarly(): Denial {
 
 function tooLarge(bytesMax: number): Denial {
   return new Denial('payload_too_large', { message: `The body may have at most ${bytesMax} bytes.` });
+}
+
+function outOfMemory(): Denial {
+  return new Denial('unavailable', {
+    message: 'Too many large requests are being served. Try again in a moment.',
+    reason: 'memory for bodies',
+    retryAfterMs: RETRY_AFTER_MS,
+  });
 }

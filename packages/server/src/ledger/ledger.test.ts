@@ -16,7 +16,7 @@ import type { Budget, Scope } from './budget.ts';
 import { BudgetStore } from './budget-store.ts';
 import { Ledger, STALE } from './ledger.ts';
 import type { Period } from './period.ts';
-import { recoverReservations } from './recover.ts';
+import { Recovery } from './recover.ts';
 import type { Reservation, Resolution } from './reservation.ts';
 
 const organizationId = 'org_00000000' as Id<'organization'>;
@@ -208,11 +208,9 @@ for (const kind of DATABASE_KINDS) {
       await house.reserve(key, 20n);
       await house.database.close();
       house = await openHouse(place);
-      const results = await Promise.all([
-        recoverReservations(house.database, house.ledger),
-        recoverReservations(house.database, house.ledger),
-      ]);
-      assert.ok(results[0] + results[1] >= 2);
+      const recovery = new Recovery(house);
+      const results = await Promise.all([recovery.recoverAtStart(), recovery.recoverAtStart()]);
+      assert.ok(results[0].expired + results[1].expired >= 2);
       const [state] = await house.states(key);
       assert.equal(state?.held, 0n);
       assert.equal(state?.posted, 50n);

@@ -10,7 +10,7 @@ import { Denial } from '../kernel/denial.ts';
 import type { NewId } from '../kernel/new-id.ts';
 import type { Database, Outcome } from '../storage/database.ts';
 import type { Step } from '../storage/statement.ts';
-import type { Usage } from '../pricing/model-price.ts';
+import { NO_USAGE, type Usage } from '../pricing/model-price.ts';
 import type { Budget } from './budget.ts';
 import { type LedgerStatements, prepareLedgerStatements } from './ledger-statements.ts';
 import { periodEndMs, periodStartMs } from './period.ts';
@@ -34,14 +34,7 @@ interface Postponed {
 const NEVER_SENT: Resolution = {
   kind: 'release',
   cost: ZERO_NANOS,
-  usage: {
-    inputTokens: 0,
-    cachedInputTokens: 0,
-    cacheWriteTokens: 0,
-    outputTokens: 0,
-    reasoningTokens: 0,
-    certainty: 'exact',
-  },
+  usage: NO_USAGE,
   status: 503,
   error: 'unavailable',
   flags: [],
@@ -113,6 +106,18 @@ export class Ledger {
       this.#postpone(reservation, resolution);
       throw error;
     }
+  }
+
+  /** Charges at its estimate what a dead process left: it may have been sent. Not kept when storage fails: recovery looks again. */
+  expire(reservation: Reservation): Promise<boolean> {
+    return this.#write(reservation, {
+      kind: 'expiry',
+      cost: reservation.held,
+      usage: { ...NO_USAGE, certainty: 'estimated' },
+      status: 0,
+      error: 'process_died',
+      flags: ['estimated'],
+    });
   }
 
   /** Resolutions that storage would not take yet. */

@@ -1,80 +1,111 @@
 /** Resolves what dead processes left: their calls may have been sent, so each is charged at its estimate and flagged. */
 import { type Id, nanos } from '@keyfold/protocol';
+import type { Selectable } from 'kysely';
+import type { Clock } from '../kernel/clock.ts';
 import type { Database } from '../storage/database.ts';
+import type { Schema } from '../storage/schema.ts';
 import type { Ledger } from './ledger.ts';
 import type { Reservation } from './reservation.ts';
 import { parseStoredCall } from './stored-call.ts';
 
 /** Reservations read at once. */
 const PAGE = 500;
+/** A process that has lost its connection has so long to come back before it counts as dead. */
+const GRACE_MS = 30_000;
 
-/**
- * Expires every reservation of a process that no longer lives, and returns how many. Safe to run at any time and on
- * every node at once: a reservation is resolved once, whoever comes first.
- */
-export async function recoverReservations(database: Database, ledger: Ledger): Promise<number> {
-  let expired = 0;
-  for (const node of await nodesWithOthersReservations(database)) {
-    if (!(await database.claimDeadNode(node))) continue;
-    try {
-      expired += await expireNode(database, { ledger, node });
-    } finally {
-      await database.releaseDeadNode(node);
+export interface Recovered {
+  readonly expired: number;
+  /** Reservations that could not be resolved now; a later turn tries them again. */
+  readonly failed: number;
+}
+
+/** One a process: it remembers since when each process that left reservations has been gone. */
+export class Recovery {
+  readonly #database: Database;
+  readonly #ledger: Ledger;
+  readonly #clock: Clock;
+  readonly #graceMs: number;
+  #goneSinceMs: ReadonlyMap<string, number> = new Map();
+
+  constructor(
+    parts: { readonly database: Database; readonly ledger: Ledger; readonly clock: Clock },
+    { graceMs = GRACE_MS } = {},
+  ) {
+    this.#database = parts.database;
+    this.#ledger = parts.ledger;
+    this.#clock = parts.clock;
+    this.#graceMs = graceMs;
+  }
+
+  /** As `recover`, and at once when no other process has the database open: none that could come back. */
+  async recoverAtStart(): Promise<Recovered> {
+    const living = await this.#database.livingBoots();
+    const isAlone = [...living].every((boot) => boot === this.#database.boot);
+    return this.#recover(isAlone ? 0 : this.#graceMs);
+  }
+
+  /**
+   * Expires the reservations of every process that was gone at each look for as long as the grace. Safe to run at any time
+   * and in every process at once: a reservation is resolved once, whoever comes first.
+   */
+  recover(): Promise<Recovered> {
+    return this.#recover(this.#graceMs);
+  }
+
+  async #recover(graceMs: number): Promise<Recovered> {
+    const boots = await this.#bootsWithReservations();
+    const living = await this.#database.livingBoots();
+    const nowMs = this.#clock.monotonicMs();
+    const gone = boots.filter((boot) => !living.has(boot));
+    this.#goneSinceMs = new Map(gone.map((boot) => [boot, this.#goneSinceMs.get(boot) ?? nowMs]));
+    const total = { expired: 0, failed: 0 };
+    for (const [boot, sinceMs] of this.#goneSinceMs) {
+      if (nowMs - sinceMs < graceMs) continue;
+      const { expired, failed } = await this.#expireBoot(boot);
+      total.expired += expired;
+      total.failed += failed;
+    }
+    return total;
+  }
+
+  async #bootsWithReservations(): Promise<string[]> {
+    const rows = await this.#database.read((db) =>
+      db.selectFrom('reservations').select('boot').distinct().where('boot', '!=', this.#database.boot),
+    );
+    return rows.map(({ boot }) => boot);
+  }
+
+  /** Goes on past a row that fails, and gives up when a whole page does. */
+  async #expireBoot(boot: string): Promise<Recovered> {
+    let [expired, failed, last] = [0, 0, ''];
+    for (;;) {
+      const rows = await this.#database.read((db) =>
+        db
+          .selectFrom('reservations')
+          .selectAll()
+          .where('boot', '=', boot)
+          .where('id', '>', last)
+          .orderBy('id')
+          .limit(PAGE),
+      );
+      const results = await Promise.allSettled(rows.map((row) => expire(this.#ledger, row)));
+      const failures = results.filter(({ status }) => status === 'rejected').length;
+      expired += results.filter((result) => result.status === 'fulfilled' && result.value).length;
+      failed += failures;
+      if (rows.length < PAGE || failures === rows.length) return { expired, failed };
+      last = rows.at(-1)?.id ?? last;
     }
   }
-  return expired;
 }
 
-async function nodesWithOthersReservations(database: Database): Promise<number[]> {
-  const rows = await database.read((db) =>
-    db.selectFrom('reservations').select('node').distinct().where('boot', '!=', database.boot),
-  );
-  return rows.map((row) => Number(row.node));
-}
-
-async function expireNode(database: Database, at: { ledger: Ledger; node: number }): Promise<number> {
-  let expired = 0;
-  for (;;) {
-    const rows = await database.read((db) =>
-      db
-        .selectFrom('reservations')
-        .selectAll()
-        .where('node', '=', BigInt(at.node))
-        .where('boot', '!=', database.boot)
-        .limit(PAGE),
-    );
-    if (rows.length === 0) return expired;
-    const resolved = await Promise.all(
-      rows.map((row) => {
-        const { call, holds } = parseStoredCall(row.call);
-        const reservation: Reservation = {
-          id: row.id as Id<'reservation'>,
-          call,
-          holds,
-          held: nanos(row.held_nanos),
-          reservedAtMs: Number(row.reserved_at),
-        };
-        return expire(at.ledger, reservation);
-      }),
-    );
-    expired += resolved.filter(Boolean).length;
-  }
-}
-
-function expire(ledger: Ledger, reservation: Reservation): Promise<boolean> {
-  return ledger.resolve(reservation, {
-    kind: 'expiry',
-    cost: reservation.held,
-    usage: {
-      inputTokens: 0,
-      cachedInputTokens: 0,
-      cacheWriteTokens: 0,
-      outputTokens: 0,
-      reasoningTokens: 0,
-      certainty: 'estimated',
-    },
-    status: 0,
-    error: 'process_died',
-    flags: ['estimated'],
-  });
+async function expire(ledger: Ledger, row: Selectable<Schema['reservations']>): Promise<boolean> {
+  const { call, holds } = parseStoredCall(row.call);
+  const reservation: Reservation = {
+    id: row.id as Id<'reservation'>,
+    call,
+    holds,
+    held: nanos(row.held_nanos),
+    reservedAtMs: Number(row.reserved_at),
+  };
+  return ledger.expire(reservation);
 }

@@ -70,6 +70,15 @@ export interface Usage {
   readonly certainty: 'exact' | 'estimated';
 }
 
+export const NO_USAGE: Usage = {
+  inputTokens: 0,
+  cachedInputTokens: 0,
+  cacheWriteTokens: 0,
+  outputTokens: 0,
+  reasoningTokens: 0,
+  certainty: 'exact',
+};
+
 /** Brands an amount as a price. Throws `RangeError` unless it is between 0 and `NANOS_PER_MILLION_MAX`. */
 export function nanosPerMillion(amount: bigint): NanosPerMillion {
   if (amount < 0n || amount > NANOS_PER_MILLION_MAX) {

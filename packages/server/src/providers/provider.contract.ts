@@ -68,7 +68,6 @@ export function testProvider(name: string, subject: ProviderSubject): void {
     test('missing usage is missing, never zero', () => {
       const { summary } = runTap(provider.createStreamTap(silent), subject.streamWithoutUsage);
       assert.deepEqual(summary.reading, { problem: 'missing' });
-      assert.ok(summary.outputBytes > 0);
       assert.deepEqual(provider.readUsage('chat.completions', Buffer.from('{}')), { problem: 'missing' });
     });
 

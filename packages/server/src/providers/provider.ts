@@ -17,6 +17,8 @@ export interface ModelCall {
   readonly streamed: boolean;
   /** The client itself asked for the usage of a streamed call, so it must see it. */
   readonly wantsUsageChunk: boolean;
+  /** The most output tokens a choice may have, where the client says so under whatever name. */
+  readonly outputTokensMax: number | undefined;
   /** The most output tokens to allow, set only when the client named no limit of its own. */
   readonly outputTokensCap: number | undefined;
 }
@@ -62,8 +64,6 @@ export interface StreamSummary {
   readonly reading: UsageReading;
   /** The vendor said that the answer is complete; without it the stream was cut off. */
   readonly completed: boolean;
-  /** Bytes of generated text seen so far, as written in the stream: the base of an estimate when usage is missing. */
-  readonly outputBytes: number;
   /** Bytes held back that still belong to the client. */
   readonly trailing: Buffer | undefined;
 }

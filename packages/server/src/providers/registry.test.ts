@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { testProvider } from './provider.contract.ts';
-import { findProvider, listProviderIds } from './registry.ts';
+import { findProvider } from './registry.ts';
 import { sandbox } from './sandbox/provider.ts';
 import { modelCall, readFixture } from '../../test/model-call.ts';
 
@@ -37,8 +37,8 @@ testProvider('sandbox', {
 });
 
 describe('findProvider', () => {
-  test('knows every listed provider by its own id, and no other', () => {
-    for (const id of listProviderIds()) assert.equal(findProvider(id)?.id, id);
+  test('knows every provider by its own id, and no other', () => {
+    for (const id of ['openai', 'openai-compatible', 'sandbox']) assert.equal(findProvider(id)?.id, id);
     for (const id of ['', 'constructor', '__proto__', 'OPENAI']) assert.equal(findProvider(id), undefined);
   });
 

@@ -15,7 +15,3 @@ const PROVIDERS: ReadonlyMap<string, Provider> = new Map(
 export function findProvider(id: string): Provider | undefined {
   return PROVIDERS.get(id);
 }
-
-export function listProviderIds(): string[] {
-  return [...PROVIDERS.keys()];
-}

@@ -8,10 +8,15 @@ const [mine, other] = [new RootKey(Buffer.alloc(32, 1)), new RootKey(Buffer.allo
 
 for (const kind of DATABASE_KINDS) {
   describe(`root key check on ${kind.name}`, () => {
-    test('of two root keys that meet an empty database at once, one is remembered and the other refused', async () => {
+    test('of two root keys that meet an empty database at once, one is remembered and the other refused', async (context) => {
       const place = await kind.create();
       const first = await place.open();
       const second = kind.name === 'postgres' ? await place.open() : first;
+      context.after(async () => {
+        await first.close();
+        if (second !== first) await second.close();
+        await place.remove();
+      });
       const checks = await Promise.allSettled([checkRootKey(first, mine), checkRootKey(second, other)]);
       const refused = checks.filter((check) => check.status === 'rejected');
       assert.equal(refused.length, 1);
@@ -19,9 +24,6 @@ for (const kind of DATABASE_KINDS) {
       const [winner, loser] = checks[0].status === 'fulfilled' ? [mine, other] : [other, mine];
       await checkRootKey(second, winner);
       await assert.rejects(checkRootKey(first, loser), /restore the right root.key/);
-      await first.close();
-      if (second !== first) await second.close();
-      await place.remove();
     });
   });
 }

@@ -6,22 +6,28 @@ const FACT = 'root_key_id';
 
 /** Remembers the root key's id in a fresh database. Throws when the database was made with another. */
 export async function checkRootKey(database: Database, rootKey: RootKey): Promise<void> {
-  const rows = await database.read((db) => db.selectFrom('facts').select('value').where('name', '=', FACT));
-  const known = rows[0]?.value;
+  // Another process may remember its own between a look and a write: whoever comes first decides for both.
+  const known =
+    (await readKnown(database)) ?? (await remember(database, rootKey)) ?? (await readKnown(database));
   if (known === rootKey.id) return;
-  if (known !== undefined) {
-    throw new Error(
-      'the root key is not the one that this database was made with: restore the right root.key',
-    );
-  }
-  await database.commit({
-    steps: [
-      database.step((db) =>
-        db
-          .insertInto('facts')
-          .values({ name: FACT, value: rootKey.id })
-          .onConflict((conflict) => conflict.doNothing()),
-      ),
-    ],
-  });
+  throw new Error('the root key is not the one that this database was made with: restore the right root.key');
+}
+
+async function readKnown(database: Database): Promise<string | undefined> {
+  const rows = await database.read((db) => db.selectFrom('facts').select('value').where('name', '=', FACT));
+  return rows[0]?.value;
+}
+
+/** The id that was remembered; `undefined` when there is one already. */
+async function remember(database: Database, { id }: RootKey): Promise<string | undefined> {
+  const step = database.step(
+    (db) =>
+      db
+        .insertInto('facts')
+        .values({ name: FACT, value: id })
+        .onConflict((conflict) => conflict.doNothing()),
+    'changes-row',
+  );
+  const { committed } = await database.commit({ steps: [step] });
+  return committed ? id : undefined;
 }

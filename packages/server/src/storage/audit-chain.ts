@@ -20,10 +20,16 @@ export interface ChainedRecord {
   readonly state: ChainState;
 }
 
-/** Numbers a record and chains it. `body` is its JSON without the opening `{`; the stored bytes are what is hashed. */
-export function chainRecord(state: ChainState, body: string): ChainedRecord {
+/**
+ * Numbers a record and chains it. `body` is its JSON without the opening `{`; the stored bytes are what is hashed. Node
+ * and sequence are said here, when they are certain: a writer may have become another node since the body was rendered.
+ */
+export function chainRecord(
+  state: ChainState,
+  { node, body }: { readonly node: number; readonly body: string },
+): ChainedRecord {
   const sequence = state.sequence + 1;
-  const record = `{"sequence":${sequence},${body}`;
+  const record = `{"sequence":${sequence},"node":${node},${body}`;
   return { record, state: { sequence, head: nextHead(state.head, record) } };
 }
 

@@ -24,7 +24,7 @@ export type ReadLane = 'lookup' | 'report';
 
 export interface Database {
   readonly dialect: 'sqlite' | 'postgres';
-  /** This process's place in a cluster, held while it lives; its audit chain carries this number. SQLite: always 1. */
+  /** This process's place in a cluster; its audit chain carries this number. May change with the session. SQLite: always 1. */
   readonly node: number;
   /** Unique to this opening of the database: tells what this process began from what a dead one left. */
   readonly boot: string;
@@ -40,9 +40,11 @@ export interface Database {
   commit(unit: UnitOfWork, urgency?: Urgency): Promise<Outcome>;
   /** Resolves when everything submitted so far is durable or has failed: reads after it see those writes. */
   barrier(): Promise<void>;
-  /** Claims a node whose process has died, so that what it left can be resolved; false while that process lives. */
-  claimDeadNode(node: number): Promise<boolean>;
-  releaseDeadNode(node: number): Promise<void>;
+  /**
+   * The boots that have this database open, this one among them. A process that has lost its connection is missing until it
+   * is back, so one look does not tell that it is dead.
+   */
+  livingBoots(): Promise<ReadonlySet<string>>;
   /** Throws `Fault('unavailable')` unless a commit goes through now. */
   probe(): Promise<void>;
   close(): Promise<void>;

@@ -21,19 +21,19 @@ describe('group commit', () => {
   });
 
   test('the barrier waits for what came before it and for nothing that comes after', async () => {
-    let isEnding = false;
+    const ending = new AbortController();
     const commits = new GroupCommit(async (units) => {
       await nextTurn();
       return committed(units);
     });
     const busy = Array.from({ length: 64 }, async () => {
-      while (!isEnding) await commits.submit(UNIT);
+      while (!ending.signal.aborted) await commits.submit(UNIT);
     });
     let isDurable = false;
     const earlier = commits.submit(UNIT, 'soon').then(() => (isDurable = true));
     await commits.barrier();
     assert.ok(isDurable);
-    isEnding = true;
+    ending.abort();
     await Promise.all([...busy, earlier]);
   });
 

@@ -14,7 +14,7 @@ export interface SqlStep {
   readonly guard?: Guard | undefined;
 }
 
-/** One record for this node's audit chain, as JSON text without its opening `{`; the writer puts the sequence first. */
+/** One record for this node's audit chain, as JSON text without its opening `{`; the writer puts sequence and node first. */
 export interface AppendStep {
   readonly append: string;
 }

@@ -104,7 +104,7 @@ const FAULTS: readonly [string, Behaviour, Expected][] = [
       code: 'provider_error',
       error: 'provider_error',
       charge: 'hold',
-      flags: ['estimated'],
+      flags: ['usage_missing', 'estimated'],
     },
   ],
   [

@@ -114,6 +114,12 @@ describe('buildRequest', () => {
       { outputTokensCap: 64 },
     ],
     [
+      'writes a limit of the newer name under the one that every server knows',
+      '{"max_completion_tokens":5}',
+      '{"max_completion_tokens":5,"max_tokens":5}',
+      { outputTokensMax: 5 },
+    ],
+    [
       'makes all edits at once',
       '{"stream":true,"stream_options":{},"model":"fast"}',
       '{"stream":true,"stream_options":{"include_usage":true},"model":"slow","max_tokens":9}',
@@ -145,6 +151,21 @@ describe('buildRequest', () => {
       ).body.toString();
     assert.equal(limited('chat.completions'), '{"model":"m","max_completion_tokens":7}');
     assert.equal(limited('completions'), '{"model":"m","max_tokens":7}');
+  });
+
+  test("OpenAI's chat keeps a limit under the older name, and completions never count the newer", () => {
+    const limited = (endpoint: 'chat.completions' | 'completions', body: string) =>
+      buildRequest(
+        modelCall(body, { endpoint, outputTokensMax: 7 }),
+        's',
+        'max_completion_tokens',
+      ).body.toString();
+    const [older, newer] = ['{"max_tokens":7}', '{"max_completion_tokens":7}'];
+    assert.equal(limited('chat.completions', older), older);
+    assert.equal(limited('chat.completions', newer), newer);
+    assert.equal(limited('completions', newer), '{"max_completion_tokens":7,"max_tokens":7}');
+    const both = '{"max_tokens":null,"max_completion_tokens":7}';
+    assert.equal(limited('chat.completions', both), both);
   });
 
   test('whatever the body, the edits are the only difference and leave strict JSON', () => {

@@ -1,6 +1,6 @@
 /**
  * Responsible for the request to an OpenAI-compatible server. The client's body passes byte for byte but for three
- * edits: the model's name, `stream_options.include_usage`, and an output limit where the client named none.
+ * edits: the model's name, `stream_options.include_usage`, and the output limit where the server would not see one.
  */
 import type { JsonObjectScan } from '../../kernel/json-scan.ts';
 import type { Endpoint, ModelCall, UpstreamRequest } from '../provider.ts';
@@ -46,10 +46,7 @@ function editBody(call: ModelCall, chatLimitField: ChatLimitField): Buffer {
   renameModel(call, edits);
   if (call.endpoint !== 'embeddings') {
     if (call.streamed) requestUsage(call.scan, edits, appended);
-    if (call.outputTokensCap !== undefined) {
-      const field = call.endpoint === 'completions' ? 'max_tokens' : chatLimitField;
-      setWhereUnset(call, { field, value: String(call.outputTokensCap), edits, appended });
-    }
+    limitOutput(call, chatLimitField, { edits, appended });
   }
   if (appended.length > 0) {
     edits.push(insertFields(call.scan, appended));
@@ -78,6 +75,21 @@ function requestUsage(scan: JsonObjectScan, edits: Edit[], appended: string[]): 
       edits.push({ start: asked.start, end: asked.end, text: 'true' });
     }
   }
+}
+
+/** The client's limit may stand under a name that the server passes over: it is written under the one that counts. */
+function limitOutput(
+  call: ModelCall,
+  chatLimitField: ChatLimitField,
+  to: { readonly edits: Edit[]; readonly appended: string[] },
+): void {
+  const limit = call.outputTokensMax ?? call.outputTokensCap;
+  if (limit === undefined) return;
+  const field = call.endpoint === 'completions' ? 'max_tokens' : chatLimitField;
+  // OpenAI takes either name, and refuses both together.
+  const older = call.scan.field('max_tokens');
+  if (field === 'max_completion_tokens' && older !== undefined && older.kind !== 'null') return;
+  setWhereUnset(call, { field, value: String(limit), ...to });
 }
 
 /** Replaces an explicit null, since a second field of the same name would be a duplicate. */

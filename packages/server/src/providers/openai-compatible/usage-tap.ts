@@ -3,7 +3,6 @@
  * whether the stream was complete, and keeps the usage chunk from a client that did not ask for it.
  */
 import type { ModelCall, StreamSummary, StreamTap, UsageReading } from '../provider.ts';
-import { countTextBytes } from './count-text.ts';
 import { mapUsage } from './map-usage.ts';
 
 /** The longest event that is looked into, and the most bytes that are held back. A usage chunk has some hundreds. */
@@ -27,7 +26,6 @@ export class OpenAiStreamTap implements StreamTap {
   #lastByte = 0;
   #reading: UsageReading | undefined = undefined;
   #completed = false;
-  #outputBytes = 0;
 
   constructor(call: ModelCall) {
     this.#call = call;
@@ -58,9 +56,7 @@ export class OpenAiStreamTap implements StreamTap {
 
   finish(): StreamSummary {
     let trailing: Buffer | undefined;
-    if (this.#isTooLong) {
-      this.#outputBytes += this.#eventBytes;
-    } else if (this.#eventBytes > 0) {
+    if (!this.#isTooLong && this.#eventBytes > 0) {
       const event = Buffer.concat(this.#parts);
       const isHidden = this.#inspect(event, 'cut off');
       if (this.#hidesUsage && !isHidden) trailing = event;
@@ -68,7 +64,6 @@ export class OpenAiStreamTap implements StreamTap {
     return {
       reading: this.#reading ?? { problem: this.#hadTooLong ? 'malformed' : 'missing' },
       completed: this.#completed,
-      outputBytes: this.#outputBytes,
       trailing,
     };
   }
@@ -99,7 +94,6 @@ export class OpenAiStreamTap implements StreamTap {
     if (this.#isTooLong || eventBytes > EVENT_BYTES_MAX) {
       this.#isTooLong = false;
       this.#hadTooLong = true;
-      this.#outputBytes += eventBytes;
       return false;
     }
     const rest = chunk.subarray(from, end);
@@ -127,7 +121,6 @@ export class OpenAiStreamTap implements StreamTap {
       this.#completed = true;
       return false;
     }
-    this.#outputBytes += countTextBytes(this.#call.endpoint, event);
     if (!mayHaveUsage(event)) return false;
     const data = parseData(event);
     if (data === undefined) {

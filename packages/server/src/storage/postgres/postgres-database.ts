@@ -1,11 +1,10 @@
 /** `Database` on PostgreSQL: one writing session with group commit a process, a small pool for reads. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Compilable, Kysely } from 'kysely';
 import pg from 'pg';
 import { Fault, describeError } from '../../kernel/fault.ts';
-import type { Database, Outcome, UnitOfWork, Urgency } from '../database.ts';
+import type { Database, Outcome, ReadLane, UnitOfWork, Urgency } from '../database.ts';
 import { GroupCommit, type UnitResult } from '../group-commit.ts';
-import { renderMigrations } from '../migrations/migration.ts';
-import { FACTS_TABLE, SCHEMA_VERSION_QUERY, pendingStatements } from '../migrations/pending.ts';
 import { createQueryBuilder } from '../query-builder.ts';
 import type { Schema } from '../schema.ts';
 import {
@@ -16,68 +15,65 @@ import {
   compileStep,
   createPrepare,
 } from '../statement.ts';
-import { readIntegersAsBigint } from './read-integers.ts';
+import { type SessionOptions, connectSession, connectionSettings } from './connect.ts';
+import { LIVING_BOOTS } from './locks.ts';
 import { PostgresSession } from './session.ts';
 
 export interface PostgresOptions {
   /** `postgres://…`. */
   readonly url: string;
+  /** 12 hexadecimal digits. */
   readonly boot: string;
   readonly nowMs: () => number;
+  readonly statementTimeoutMs?: number;
 }
 
-const READ_CONNECTIONS_MAX = 8;
+const CONNECTIONS_MAX: Readonly<Record<ReadLane, number>> = { lookup: 6, report: 2 };
 const STATEMENT_TIMEOUT_MS = 10_000;
+/** A lost session is opened again by itself for ten minutes, and from then on when it is used. */
+const RECONNECT_ATTEMPTS_MAX = 2_400;
+const RECONNECT_PAUSE_MS = 250;
 
 export class PostgresDatabase implements Database {
   readonly dialect = 'postgres';
   readonly boot: string;
   readonly prepare: Prepare;
   readonly #builder: Kysely<Schema>;
-  readonly #options: PostgresOptions;
-  readonly #reads: pg.Pool;
+  readonly #nowMs: () => number;
+  readonly #options: SessionOptions;
+  readonly #reads: Readonly<Record<ReadLane, pg.Pool>>;
   readonly #commits = new GroupCommit((units) => this.#runBatch(units));
+  readonly #closing = new AbortController();
   #session: PostgresSession | undefined;
-  #node: number;
+  #opening: Promise<PostgresSession> | undefined;
+  #node: number | undefined;
 
-  private constructor(session: PostgresSession, options: PostgresOptions) {
-    this.#options = options;
-    this.#node = session.node;
+  private constructor(options: PostgresOptions) {
+    this.#nowMs = options.nowMs;
+    this.#options = { statementTimeoutMs: STATEMENT_TIMEOUT_MS, ...options };
     this.boot = options.boot;
     this.#builder = createQueryBuilder('postgres');
     this.prepare = createPrepare(this.#builder);
-    this.#reads = new pg.Pool({
-      connectionString: options.url,
-      application_name: 'keyfold',
-      types: readIntegersAsBigint,
-      max: READ_CONNECTIONS_MAX,
-      statement_timeout: STATEMENT_TIMEOUT_MS,
-      connectionTimeoutMillis: 5_000,
-    });
-    this.#reads.on('error', () => undefined);
-    this.#adopt(session);
+    this.#reads = { lookup: this.#createPool('lookup'), report: this.#createPool('report') };
   }
 
   static async open(options: PostgresOptions): Promise<PostgresDatabase> {
-    return new PostgresDatabase(await PostgresSession.open(options.url, migrate), options);
+    const database = new PostgresDatabase(options);
+    await database.#openSession();
+    return database;
   }
 
   get node(): number {
-    return this.#node;
+    return this.#node as number;
   }
 
   step(build: Build, guard?: Guard): SqlStep {
     return compileStep(this.#builder, build, guard);
   }
 
-  async read<Row>(build: (db: Kysely<Schema>) => Compilable<Row>): Promise<Row[]> {
+  async read<Row>(build: (db: Kysely<Schema>) => Compilable<Row>, lane: ReadLane = 'lookup'): Promise<Row[]> {
     const { sql, parameters } = build(this.#builder).compile();
-    try {
-      const result = await this.#reads.query(sql, [...parameters]);
-      return result.rows as Row[];
-    } catch (error) {
-      throw new Fault('unavailable', { internal: `read failed: ${describeError(error)}`, cause: error });
-    }
+    return this.#query<Row>(lane, { sql, values: [...parameters] });
   }
 
   commit(unit: UnitOfWork, urgency?: Urgency): Promise<Outcome> {
@@ -88,14 +84,9 @@ export class PostgresDatabase implements Database {
     return this.#commits.barrier();
   }
 
-  async claimDeadNode(node: number): Promise<boolean> {
-    // What this process's own node number left behind belongs to an earlier boot, which is dead: the lock is ours.
-    if (node === this.#node) return true;
-    return (await this.#openSession()).claim(node);
-  }
-
-  async releaseDeadNode(node: number): Promise<void> {
-    if (node !== this.#node) await (await this.#openSession()).unclaim(node);
+  async livingBoots(): Promise<ReadonlySet<string>> {
+    const rows = await this.#query<{ boot: string }>('lookup', { sql: LIVING_BOOTS, values: [] });
+    return new Set(rows.map(({ boot }) => boot));
   }
 
   async probe(): Promise<void> {
@@ -104,44 +95,64 @@ export class PostgresDatabase implements Database {
 
   async close(): Promise<void> {
     await this.#commits.close();
-    await this.#reads.end();
-    await this.#session?.close();
+    this.#closing.abort();
+    await this.#opening?.catch(() => undefined);
+    await Promise.all([this.#reads.lookup.end(), this.#reads.report.end(), this.#session?.close()]);
+  }
+
+  async #query<Row>(
+    lane: ReadLane,
+    of: { readonly sql: string; readonly values: unknown[] },
+  ): Promise<Row[]> {
+    try {
+      const result = await this.#reads[lane].query(of.sql, of.values);
+      return result.rows as Row[];
+    } catch (error) {
+      throw new Fault('unavailable', { internal: `read failed: ${describeError(error)}`, cause: error });
+    }
+  }
+
+  #createPool(lane: ReadLane): pg.Pool {
+    const pool = new pg.Pool({ ...connectionSettings(this.#options), max: CONNECTIONS_MAX[lane] });
+    pool.on('error', () => undefined);
+    return pool;
   }
 
   async #runBatch(units: readonly UnitOfWork[]): Promise<readonly UnitResult[]> {
     const session = await this.#openSession();
-    return session.run(units, this.#options.nowMs());
+    return session.run(units, this.#nowMs());
   }
 
-  /** A lost session is replaced at the next use; it may come back as another node, whose chain it then continues. */
   async #openSession(): Promise<PostgresSession> {
-    if (this.#session === undefined) this.#adopt(await PostgresSession.open(this.#options.url, migrate));
-    return this.#session as PostgresSession;
+    if (this.#session !== undefined) return this.#session;
+    this.#opening ??= this.#connect().finally(() => (this.#opening = undefined));
+    return this.#opening;
   }
 
-  #adopt(session: PostgresSession): void {
+  /** The session may come back as another node, whose chain it then continues. */
+  async #connect(): Promise<PostgresSession> {
+    const connected = await connectSession(this.#options, this.#node);
+    const session = new PostgresSession(connected, () => {
+      if (this.#session === session) this.#session = undefined;
+      void this.#reconnect();
+    });
     this.#session = session;
     this.#node = session.node;
-    session.onEnd(() => {
-      if (this.#session === session) this.#session = undefined;
-    });
+    return session;
+  }
+
+  /** At once, and not at the next use: until then the other processes cannot tell this one from a dead one. */
+  async #reconnect(): Promise<void> {
+    for (let attempt = 0; attempt < RECONNECT_ATTEMPTS_MAX && !this.#closing.signal.aborted; attempt++) {
+      try {
+        await this.#openSession();
+        return;
+      } catch {
+        await sleep(RECONNECT_PAUSE_MS, undefined, { signal: this.#closing.signal }).catch(() => undefined);
+      }
+    }
   }
 }
 
 /** A write that changes nothing but needs the whole way to the disk. */
 const PROBE: SqlStep = { sql: "update facts set value = value where name = 'schema'", values: [] };
-
-async function migrate(client: pg.Client): Promise<void> {
-  await client.query(FACTS_TABLE);
-  const { rows } = await client.query<{ value: string }>(SCHEMA_VERSION_QUERY);
-  const pending = pendingStatements(renderMigrations('postgres'), Number(rows[0]?.value ?? 0));
-  if (pending.length === 0) return;
-  await client.query('begin');
-  try {
-    for (const sql of pending) await client.query(sql);
-    await client.query('commit');
-  } catch (error) {
-    await client.query('rollback');
-    throw error;
-  }
-}

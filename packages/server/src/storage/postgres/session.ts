@@ -1,21 +1,14 @@
-/** The one writing PostgreSQL session of this process: holds the node's lock, migrates, commits batches, keeps the chain. */
-import pg from 'pg';
+/** The one writing PostgreSQL session of this process: commits batches and keeps its node's chain. */
+import type pg from 'pg';
 import type { UnitOfWork } from '../database.ts';
-import { type ChainState, EMPTY_CHAIN, chainRecord } from '../audit-chain.ts';
+import { type ChainState, chainRecord } from '../audit-chain.ts';
 import type { UnitResult } from '../group-commit.ts';
 import { BalanceBatch, type BalanceRow } from '../balance-batch.ts';
 import type { BalanceName, SqlStep, Step } from '../statement.ts';
-import { readIntegersAsBigint } from './read-integers.ts';
+import type { Connected } from './connect.ts';
 
-/** Namespaces of the advisory locks that Keyfold takes, so that it never meets another program's. */
-const NODE_LOCKS = 1_802_201_957;
-const MIGRATION_LOCK = 1_802_201_958;
-/** Processes that may share one database. */
-const NODES_MAX = 64;
-/** Seconds without an answer after which the server drops a dead host's session, and with it the node's lock. */
-const KEEPALIVE =
-  'set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3';
-
+/** The longest wait for the server to take leave. */
+const CLOSE_TIMEOUT_MS = 2_000;
 const ALL_HELD = -1;
 
 const MAKE_BALANCES = `insert into balances (budget_id, period_start, posted_nanos, held_nanos)
@@ -39,49 +32,29 @@ function nameOf({ budgetId, periodStartMs }: BalanceName): string {
 
 export class PostgresSession {
   readonly #client: pg.Client;
+  readonly #destroy: () => void;
   readonly node: number;
   #chain: ChainState;
+  #onEnd: (() => void) | undefined;
   #balances = new BalanceBatch(() => {
     throw new Error('no transaction is running');
   });
 
-  private constructor(client: pg.Client, claimed: { node: number; chain: ChainState }) {
+  /** `onEnd` is called once, as soon as the session is of no more use, whoever ended it. */
+  constructor({ client, destroy, node, chain }: Connected, onEnd: () => void) {
     this.#client = client;
-    this.node = claimed.node;
-    this.#chain = claimed.chain;
+    this.#destroy = destroy;
+    this.node = node;
+    this.#chain = chain;
+    this.#onEnd = onEnd;
+    client.once('error', () => this.#end());
+    client.once('end', () => this.#end());
   }
 
-  /** Connects, migrates when asked, and claims the first free node number. */
-  static async open(url: string, migrate: (client: pg.Client) => Promise<void>): Promise<PostgresSession> {
-    const client = new pg.Client({
-      connectionString: url,
-      application_name: 'keyfold',
-      types: readIntegersAsBigint,
-      pipeline: true,
-      keepAlive: true,
-      connectionTimeoutMillis: 5_000,
-    });
-    // A broken connection rejects the running queries; without a listener it would also end the process.
-    client.on('error', () => undefined);
-    await client.connect();
-    try {
-      await client.query(KEEPALIVE);
-      await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
-      await migrate(client);
-      await client.query('select pg_advisory_unlock($1)', [MIGRATION_LOCK]);
-      const node = await claimNode(client);
-      return new PostgresSession(client, { node, chain: await readChain(client, node) });
-    } catch (error) {
-      await client.end();
-      throw error;
-    }
-  }
-
-  onEnd(listener: () => void): void {
-    this.#client.once('end', listener);
-  }
-
-  /** One transaction. Throws when it did not commit; the session is then of no more use. */
+  /**
+   * One transaction. Throws when it is not known to be committed. Where the server does not confirm that it is undone, the
+   * session is ended with it: the next one reads from the database what became of it.
+   */
   async run(units: readonly UnitOfWork[], nowMs: number): Promise<readonly UnitResult[]> {
     const chainBefore = this.#chain;
     try {
@@ -90,29 +63,27 @@ export class PostgresSession {
       const results: UnitResult[] = [];
       for (const unit of units) results.push(await this.#runUnit(unit, nowMs));
       await this.#writeBalances(this.#balances);
-      await this.#client.query('commit');
+      // To the commit of an aborted transaction the server answers with a rollback, which is no error to it.
+      const { command } = await this.#client.query('commit');
+      if (command !== 'COMMIT') throw new Error(`the server answered the commit with ${command}`);
       return results;
     } catch (error) {
       this.#chain = chainBefore;
-      await this.#client.query('rollback');
+      await this.#client.query('rollback').catch(() => this.#end());
       throw error;
     }
   }
 
-  async claim(node: number): Promise<boolean> {
-    const { rows } = await this.#client.query<{ held: boolean }>(
-      'select pg_try_advisory_lock($1, $2) as held',
-      [NODE_LOCKS, node],
-    );
-    return rows[0]?.held === true;
-  }
-
-  async unclaim(node: number): Promise<void> {
-    await this.#client.query('select pg_advisory_unlock($1, $2)', [NODE_LOCKS, node]);
-  }
-
   async close(): Promise<void> {
+    const timer = setTimeout(this.#destroy, CLOSE_TIMEOUT_MS);
     await this.#client.end();
+    clearTimeout(timer);
+  }
+
+  #end(): void {
+    this.#destroy();
+    this.#onEnd?.();
+    this.#onEnd = undefined;
   }
 
   /**
@@ -228,33 +199,13 @@ export class PostgresSession {
   }
 
   async #append(body: string, nowMs: number): Promise<number> {
-    const { record, state } = chainRecord(this.#chain, body);
+    const { record, state } = chainRecord(this.#chain, { node: this.node, body });
     this.#chain = state;
     return this.#send({
       sql: 'insert into audit_records (node, sequence, at, record, head) values ($1, $2, $3, $4, $5)',
       values: [this.node, state.sequence, nowMs, record, state.head],
     });
   }
-}
-
-async function claimNode(client: pg.Client): Promise<number> {
-  for (let node = 1; node <= NODES_MAX; node++) {
-    const { rows } = await client.query<{ held: boolean }>('select pg_try_advisory_lock($1, $2) as held', [
-      NODE_LOCKS,
-      node,
-    ]);
-    if (rows[0]?.held === true) return node;
-  }
-  throw new Error(`all ${NODES_MAX} places of this database are taken by running Keyfold processes`);
-}
-
-async function readChain(client: pg.Client, node: number): Promise<ChainState> {
-  const { rows } = await client.query<{ sequence: bigint; head: string }>(
-    'select sequence, head from audit_records where node = $1 order by sequence desc limit 1',
-    [node],
-  );
-  const last = rows[0];
-  return last === undefined ? EMPTY_CHAIN : { sequence: Number(last.sequence), head: last.head };
 }
 
 const statementNames = new Map<string, string>();

@@ -101,13 +101,9 @@ export class SqliteDatabase implements Database {
     return this.#commits.barrier();
   }
 
-  /** One process owns the files, so whatever another boot left belongs to the dead. */
-  claimDeadNode(): Promise<boolean> {
-    return Promise.resolve(true);
-  }
-
-  releaseDeadNode(): Promise<void> {
-    return Promise.resolve();
+  /** One process owns the files, so every other boot is dead. */
+  livingBoots(): Promise<ReadonlySet<string>> {
+    return Promise.resolve(new Set([this.boot]));
   }
 
   async probe(): Promise<void> {

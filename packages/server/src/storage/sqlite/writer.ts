@@ -203,7 +203,7 @@ export class SqliteWriter {
   }
 
   #appendRecord(body: string, nowMs: number): void {
-    const { record, state } = chainRecord(this.#chain, body);
+    const { record, state } = chainRecord(this.#chain, { node: NODE, body });
     this.#hasWritten = true;
     this.#append.run(NODE, state.sequence, nowMs, record, state.head);
     this.#chain = state;

@@ -1,0 +1,85 @@
+/** Counts the inputs of a call that cost more than their bytes say: media parts, and prompts that are answered one by one. */
+import type { JsonObjectScan, JsonSpan } from '../kernel/json-scan.ts';
+import type { Endpoint } from '../providers/provider.ts';
+
+/**
+ * Parts such as images, recordings and files: whatever is neither plain text nor a part of type `text`. A call without
+ * any is told by its bytes, since parsing what a client sends costs more than all else here.
+ */
+export function countMediaParts(endpoint: Endpoint, scan: JsonObjectScan): number {
+  const messages = scan.field('messages');
+  const ofMessages = messages !== undefined && mayHaveParts(scan, messages) ? readList(scan, messages) : [];
+  let count = 0;
+  for (const message of ofMessages) count += partsOfMessage(message);
+  const input = endpoint === 'embeddings' ? scan.field('input') : undefined;
+  if (input !== undefined && scan.body.subarray(input.start, input.end).includes(OPEN_BRACE)) {
+    count += readList(scan, input).filter((item) => isObject(item)).length;
+  }
+  return count;
+}
+
+/** Every item of a list is a prompt of its own, but a list of numbers is one prompt in tokens. */
+export function countPrompts(scan: JsonObjectScan): number {
+  const prompt = scan.field('prompt');
+  if (prompt?.kind !== 'array') return 1;
+  const items = readList(scan, prompt);
+  return items.every((item) => typeof item === 'number') ? 1 : items.length;
+}
+
+function partsOfMessage(message: unknown): number {
+  if (!isObject(message)) return 0;
+  const { content, audio } = message;
+  const parts = Array.isArray(content) ? (content as unknown[]) : [content];
+  // An earlier answer in sound is named, and read again.
+  return parts.filter((part) => isMedia(part)).length + (isObject(audio) ? 1 : 0);
+}
+
+function isMedia(part: unknown): boolean {
+  if (Array.isArray(part)) return true;
+  return isObject(part) && part['type'] !== 'text';
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** False when no message has a `content` or `audio` of more than text, whatever escapes its keys are written with. */
+function mayHaveParts(scan: JsonObjectScan, messages: JsonSpan): boolean {
+  const bytes = scan.body.subarray(messages.start, messages.end);
+  return (
+    ESCAPED_LETTERS.some((escape) => bytes.includes(escape)) ||
+    hasValue(bytes, CONTENT_KEY) ||
+    hasValue(bytes, AUDIO_KEY)
+  );
+}
+
+/** True where `key` has a list or an object. Inside a string its quotes would be escaped. */
+function hasValue(bytes: Buffer, key: Buffer): boolean {
+  for (let at = bytes.indexOf(key); at !== NONE; at = bytes.indexOf(key, at + key.length)) {
+    const colon = skipSpace(bytes, at + key.length);
+    const first = bytes[colon] === COLON ? bytes[skipSpace(bytes, colon + 1)] : undefined;
+    if (first === OPEN_BRACE || first === OPEN_BRACKET) return true;
+  }
+  return false;
+}
+
+function skipSpace(bytes: Buffer, from: number): number {
+  let at = from;
+  while (at < bytes.length && (bytes[at] as number) <= SPACE) at++;
+  return at;
+}
+
+function readList(scan: JsonObjectScan, span: JsonSpan): readonly unknown[] {
+  const value = scan.readJson(span);
+  return Array.isArray(value) ? (value as unknown[]) : [value];
+}
+
+const NONE = -1;
+const SPACE = 0x20;
+const COLON = 0x3a;
+const OPEN_BRACKET = 0x5b;
+const OPEN_BRACE = 0x7b;
+const CONTENT_KEY = Buffer.from('"content"');
+const AUDIO_KEY = Buffer.from('"audio"');
+/** How a lower-case letter of a key can be written otherwise. */
+const ESCAPED_LETTERS = [Buffer.from('\\u006'), Buffer.from('\\u007')];
