@@ -24,7 +24,7 @@ export interface BenchOptions {
 
 export const USAGE = `usage: node bench/run.ts [options]
   --seconds N      length of one measurement, 1 to 60 (5)
-  --warmup N       seconds of load before the first round of each target, 0 to 30 (2)
+  --warmup N       seconds of load before the first round of each target, 0 to 30 (8)
   --rounds N       interleaved rounds, 1 to 20 (3); medians are reported
   --connections N  connections of the throughput load, 1 to 1000 (64)
   --streams N      concurrent streams, 1 to 2000 (500)
@@ -40,7 +40,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
     args: [...args],
     options: {
       seconds: { type: 'string', default: '5' },
-      warmup: { type: 'string', default: '2' },
+      warmup: { type: 'string', default: '8' },
       rounds: { type: 'string', default: '3' },
       connections: { type: 'string', default: '64' },
       streams: { type: 'string', default: '500' },

@@ -40,7 +40,7 @@ const SIDEWAYS: Readonly<Record<string, string>> = {
   'upstream → providers': 'the request that a provider has built is what is sent (type only)',
   'access → keys': 'authorization judges a key by its rules',
   'ledger → audit': 'a reservation and its audit record are one unit of work (types only)',
-  'ledger → pricing': 'a resolution carries the usage that its cost was computed from (type only)',
+  'ledger → pricing': 'a resolution carries the usage that its cost was computed from',
   'routing → credentials': 'a target names the credential that serves it (type only)',
   'routing → pricing': 'a target names its price, and the catalog knows the models',
 };
