@@ -26,7 +26,12 @@ export async function startKeyfold(rig: Rig, profileDir?: string): Promise<Keyfo
   const server = rig.group.start('keyfold', {
     core: rig.cores.server,
     command: PINNED_NODE,
-    args: [...(profileDir ? ['--cpu-prof', `--cpu-prof-dir=${profileDir}`] : []), installBuilt(), 'serve'],
+    args: [
+      ...(profileDir ? ['--cpu-prof', `--cpu-prof-dir=${profileDir}`] : []),
+      '--max-semi-space-size=16',
+      installBuilt(),
+      'serve',
+    ],
     cwd: REPOSITORY_DIR,
     env: {
       ...withoutKeyfoldSettings(process.env),

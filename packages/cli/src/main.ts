@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=8
+#!/usr/bin/env -S node --max-semi-space-size=16
 /** The entry point of `keyfold`: the only file that touches the process. */
 import { runCli } from './run-cli.ts';
 
