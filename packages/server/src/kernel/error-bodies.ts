@@ -36,7 +36,7 @@ export function renderProblem(refusal: Denial | Fault, requestId: string): Rende
   const { code, message, param, facts, retryAfterMs } = publicParts(refusal);
   const { status, title } = ERRORS[code];
   const problem = {
-    type: `https://keyfold.dev/docs/errors#${code}`,
+    type: `urn:keyfold:error:${code}`,
     title,
     status,
     detail: message,
