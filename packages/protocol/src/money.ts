@@ -19,13 +19,6 @@ export function nanos(amount: bigint): Nanos {
 
 export const ZERO_NANOS: Nanos = nanos(0n);
 
-/** Adds amounts. Throws `RangeError` instead of overflowing. */
-export function addNanos(...amounts: readonly Nanos[]): Nanos {
-  let sum = 0n;
-  for (const amount of amounts) sum += amount;
-  return nanos(sum);
-}
-
 /**
  * Reads a decimal amount of dollars, at most nine decimals: `'12.5'` or the number `12.5` → 12_500_000_000n.
  * Returns `undefined` for anything else (exponents, `NaN`, spaces, a tenth decimal, out of range): refuse, do not round.

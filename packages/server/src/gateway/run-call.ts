@@ -11,6 +11,7 @@ import type { Telemetry } from '../telemetry/telemetry.ts';
 import { type Exchange, type UpstreamReceiver, send } from '../upstream/send.ts';
 import type { UpstreamFault } from '../upstream/upstream-fault.ts';
 import type { ClientExchange } from './client-exchange.ts';
+import { countCall } from './count-call.ts';
 import type { Decision } from './decide.ts';
 import type { ParsedCall } from './parse-call.ts';
 import { explainFailure, explainFault } from './provider-failure.ts';
@@ -41,8 +42,6 @@ interface RunRooms {
 const ANSWER_BYTES_MAX = 64 * 1_024 * 1_024;
 /** Status that is recorded when the client left before its answer, as nginx does. */
 const CLIENT_GONE = 499;
-/** For the metric alone, which is a float by nature. */
-const NANOS_PER_USD = 1e9;
 
 /** Resolves when the call has ended on both sides and its resolution is handed to the ledger. */
 export function runCall(rooms: RunRooms, run: Run): Promise<void> {
@@ -137,9 +136,14 @@ class CallRun implements UpstreamReceiver {
 
   onEnd(): void {
     if (this.#isResolved) return;
-    if (this.#stream !== undefined) this.#endStream(this.#stream);
-    else if (this.#status >= 200 && this.#status < 300) this.#endAnswer();
-    else this.#endFailure();
+    try {
+      if (this.#stream !== undefined) this.#endStream(this.#stream);
+      else if (this.#status >= 200 && this.#status < 300) this.#endAnswer();
+      else this.#endFailure();
+    } catch (error) {
+      // Thrown into the HTTP client it would leave the hold standing and the client waiting.
+      this.#breakDown(new Fault('internal', { internal: 'the answer could not be settled', cause: error }));
+    }
   }
 
   onFault(fault: UpstreamFault): void {
@@ -255,6 +259,15 @@ class CallRun implements UpstreamReceiver {
     this.#onOver();
   }
 
+  #breakDown(fault: Fault): void {
+    if (this.#isResolved) {
+      this.#rooms.telemetry.fault(fault, this.#run.exchange.requestId);
+      this.#run.exchange.refuse(fault, {});
+      this.#onOver();
+    } else if (this.#stream !== undefined) this.#breakStream(this.#stream, fault);
+    else this.#failBeforeAnswer(fault, { sent: true });
+  }
+
   #resolveGone(how: { readonly sent: boolean }): void {
     const ending = { status: CLIENT_GONE, error: 'client_gone' };
     this.#resolve(how.sent ? settleAtHold(this.#run.decision, ending, []) : release(ending));
@@ -266,16 +279,7 @@ class CallRun implements UpstreamReceiver {
     this.#isResolved = true;
     const { admission, reservation } = this.#run.decision;
     admission.finish(tokensOf(resolution));
-    this.#rooms.telemetry.resolved({
-      provider: reservation.call.provider,
-      resolution: resolution.kind,
-      status: resolution.status,
-      durationMs: this.#rooms.clock.nowMs() - reservation.reservedAtMs,
-      costUsd: Number(resolution.cost) / NANOS_PER_USD,
-      inputTokens: resolution.usage.inputTokens + resolution.usage.cachedInputTokens,
-      outputTokens: resolution.usage.outputTokens + resolution.usage.reasoningTokens,
-      flags: resolution.flags,
-    });
+    this.#rooms.telemetry.resolved(countCall(reservation, resolution, this.#rooms.clock.nowMs()));
     this.#rooms.ledger.resolve(reservation, resolution).then(
       (isFirst) => {
         if (!isFirst) this.#rooms.telemetry.resolvedTwice(reservation.id);

@@ -2,7 +2,7 @@
 import { type Nanos, ZERO_NANOS } from '@keyfold/protocol';
 import type { Resolution } from '../ledger/reservation.ts';
 import { costOf } from '../pricing/cost.ts';
-import { NO_USAGE, type Usage } from '../pricing/model-price.ts';
+import { type ModelPrice, NO_USAGE, type Usage } from '../pricing/model-price.ts';
 import type { ReportedUsage, UsageReading } from '../providers/provider.ts';
 import type { Decision } from './decide.ts';
 
@@ -20,9 +20,20 @@ export function settleReported(decision: Decision, reading: UsageReading, ending
   const exact: Usage = { ...usage, certainty: 'exact' };
   const { price } = decision.target;
   const isFree = decision.principal.key.kind === 'test';
-  const cost: Nanos = price === undefined || isFree ? ZERO_NANOS : costOf(price, exact);
+  const cost = price === undefined || isFree ? ZERO_NANOS : costWithinRange(price, exact);
+  if (cost === undefined) return settleAtHold(decision, ending, ['usage_impossible']);
   const flags = price === undefined && !isFree ? ['unpriced'] : [];
   return { kind: 'settlement', cost, usage: exact, ...ending, flags };
+}
+
+/** `undefined` for counts or a cost beyond what the ledger can hold: no provider bills that. */
+function costWithinRange(price: ModelPrice, usage: Usage): Nanos | undefined {
+  try {
+    return costOf(price, usage);
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
 /** It is not known what was used: the whole hold is spent. */

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { nanos } from '@keyfold/protocol';
+import { findProvider } from '../providers/registry.ts';
+import { NANOS_PER_MILLION_MAX, nanosPerMillion } from '../pricing/model-price.ts';
+import { VENDORS } from '../routing/vendors.ts';
+import type { Decision } from './decide.ts';
+import { settleReported } from './settle.ts';
+
+const USAGE = {
+  inputTokens: 0,
+  cachedInputTokens: 0,
+  cacheWriteTokens: 0,
+  outputTokens: 0,
+  reasoningTokens: 0,
+};
+
+/** What settling looks at, with everything taken to be possible. */
+function decided(heldNanos: bigint): Decision {
+  const price = nanosPerMillion(NANOS_PER_MILLION_MAX);
+  return {
+    principal: { key: { kind: 'live' } },
+    target: { price: { inputPerMillion: price, outputPerMillion: price } },
+    estimate: { possible: { inputTokens: Infinity, outputTokens: Infinity } },
+    reservation: { held: nanos(heldNanos) },
+  } as unknown as Decision;
+}
+
+describe('settling', () => {
+  test('a report that costs more than the ledger can hold, or counts more than can be, is charged at the hold and flagged', () => {
+    for (const outputTokens of [50_000_000_000, Number.MAX_SAFE_INTEGER]) {
+      const reading = { usage: { ...USAGE, outputTokens } };
+      const resolution = settleReported(decided(7n), reading, { status: 200, error: undefined });
+      assert.equal(resolution.cost, 7n);
+      assert.deepEqual(resolution.flags, ['usage_impossible', 'estimated']);
+    }
+  });
+
+  test('explicit zero is zero', () => {
+    const resolution = settleReported(decided(7n), { usage: USAGE }, { status: 200, error: undefined });
+    assert.equal(resolution.cost, 0n);
+    assert.deepEqual(resolution.flags, []);
+  });
+});
+
+test('every vendor that a credential may name speaks a wire format that there is', () => {
+  for (const [name, { dialect }] of VENDORS) assert.ok(findProvider(dialect), name);
+});
