@@ -33,6 +33,19 @@ export const ERRORS = {
   },
   key_expired: { status: 401, fault: 'client', retry: 'never', title: 'The key has expired.' },
   key_revoked: { status: 401, fault: 'client', retry: 'never', title: 'The key has been revoked.' },
+  key_not_yet_valid: { status: 401, fault: 'client', retry: 'later', title: 'The key is not valid yet.' },
+  key_quarantined: {
+    status: 401,
+    fault: 'operator',
+    retry: 'after-change',
+    title: 'The key was reported as leaked and is held until somebody decides.',
+  },
+  invalid_signature: {
+    status: 401,
+    fault: 'client',
+    retry: 'never',
+    title: 'The request must be signed, and this signature does not hold.',
+  },
   budget_exhausted: {
     status: 402,
     fault: 'client',

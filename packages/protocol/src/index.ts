@@ -4,3 +4,4 @@ export * from './ids.ts';
 export * from './money.ts';
 export * from './permissions.ts';
 export * from './secret-format.ts';
+export * from './signing/index.ts';

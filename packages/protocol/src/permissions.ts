@@ -23,12 +23,15 @@ export const CONTROL_PERMISSIONS = [
   'keys:verify',
   'credentials:read',
   'credentials:write',
+  'routes:read',
+  'routes:write',
   'catalog:read',
   'catalog:write',
   'budgets:read',
   'budgets:write',
   'usage:read',
   'audit:read',
+  'leaks:write',
 ] as const;
 
 export type DataPermission = (typeof DATA_PERMISSIONS)[number];
