@@ -10,8 +10,12 @@ export interface Output {
 export interface ServerModule {
   /** Rejects when the server cannot start; the message says what to do. */
   readonly startKeyfold: (config: Config, output: Output) => Promise<RunningServer>;
-  /** Creates what the first start would, without listening. */
-  readonly initKeyfold: (config: Config, output: Output) => Promise<void>;
+  /** Creates what the first start would, without listening; or another admin key for what is there. */
+  readonly initKeyfold: (
+    config: Config,
+    output: Output,
+    options?: { readonly recoversAdminKey?: boolean },
+  ) => Promise<void>;
 }
 
 export interface RunningServer {

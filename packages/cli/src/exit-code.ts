@@ -11,6 +11,8 @@ export const EXIT = {
   notFound: 4,
   /** No answer: nothing listens, the name or the certificate is wrong, or it took too long. */
   unreachable: 5,
+  /** It was done, and secrets were found. */
+  found: 10,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

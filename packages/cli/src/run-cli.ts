@@ -8,8 +8,10 @@ import { addCredentials } from './commands/credentials.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addInit } from './commands/init.ts';
 import { addKeys } from './commands/keys.ts';
+import { addLeaks } from './commands/leaks.ts';
 import { addModels } from './commands/models.ts';
 import { addProjects } from './commands/projects.ts';
+import { addScan } from './commands/scan.ts';
 import { addServe } from './commands/serve.ts';
 import { addUsage } from './commands/usage.ts';
 import type { Context } from './context.ts';
@@ -21,7 +23,7 @@ import { escapeUnsafe } from './terminal/table.ts';
 
 const HELP_FOOTER = `
 Commands that ask a server find it by KEYFOLD_URL and KEYFOLD_ADMIN_KEY (or KEYFOLD_ADMIN_KEY_FILE).
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused, 4 not found, 5 unreachable.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused, 4 not found, 5 unreachable, 10 secrets found.
 `;
 
 /** Never rejects. `argv` begins after the program's name. */
@@ -58,9 +60,19 @@ export function createProgram(context: Context): Command {
   program.commandsGroup('Run a server:');
   for (const add of [addServe, addInit, addDoctor, addConfig]) add(program, context);
   program.commandsGroup('Ask a server:');
-  for (const add of [addKeys, addCredentials, addProjects, addBudgets, addUsage, addCalls, addModels]) {
+  for (const add of [
+    addKeys,
+    addLeaks,
+    addCredentials,
+    addProjects,
+    addBudgets,
+    addUsage,
+    addCalls,
+    addModels,
+  ]) {
     add(program, context);
   }
+  addScan(program.commandsGroup('Find leaked keys:'), context);
   return program;
 }
 

@@ -10,8 +10,9 @@ import { confirm } from '../terminal/confirm.ts';
 import { readSecret } from '../terminal/read-secret.ts';
 import type { Style } from '../terminal/style.ts';
 import { renderFields } from '../terminal/table.ts';
+import { refuseArguments } from './refuse-arguments.ts';
 
-const PROVIDERS = ['openai', 'deepseek', 'openai-compatible'];
+const PROVIDERS = ['openai', 'anthropic', 'google', 'deepseek', 'openai-compatible'];
 
 const CREDENTIAL_LIST: ListView = {
   path: '/v1/credentials',
@@ -46,8 +47,7 @@ interface CreateOptions extends RemoteOptions {
 }
 
 function addCreate(credentials: Command, context: Context): void {
-  const create = credentials
-    .command('create')
+  const create = refuseArguments(credentials.command('create'))
     .description("Add a provider's secret, read from standard input, a file, or typed without echo.")
     .addOption(new Option('--provider <provider>', 'whose it is').choices(PROVIDERS).makeOptionMandatory())
     .requiredOption('--name <name>', 'what people call it')

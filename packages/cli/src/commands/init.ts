@@ -11,14 +11,20 @@ export function addInit(program: Command, context: Context): void {
     .description(
       'Create the data directory, root key, database, default project and admin key, as the first start would.',
     )
-    .action(async (options: SettingOptions) => {
+    .option('--recover-admin-key', 'make another admin key for an installation whose own are lost or held')
+    .action(async (options: SettingOptions & { readonly recoverAdminKey?: true }) => {
       const config = loadConfig(readSources(context, options));
       const { initKeyfold } = await context.loadServer();
       try {
-        await initKeyfold(config, { write: (text) => void context.stdout.write(text) });
+        const output = { write: (text: string) => void context.stdout.write(text) };
+        await initKeyfold(config, output, { recoversAdminKey: options.recoverAdminKey === true });
       } catch (error) {
         throw explainStartFailure(error, config);
       }
     });
-  addExamples(init, 'keyfold init --data-dir /var/lib/keyfold --admin-key-file /etc/keyfold/admin.key');
+  addExamples(
+    init,
+    'keyfold init --data-dir /var/lib/keyfold --admin-key-file /etc/keyfold/admin.key',
+    'keyfold init --recover-admin-key',
+  );
 }

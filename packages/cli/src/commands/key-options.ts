@@ -12,11 +12,12 @@ import {
   readUsd,
   toRule,
 } from '../option-value.ts';
+import { type SigningOptions, addSigningOptions, toSigning } from './signing-options.ts';
 
 /** `none` clears a rule. */
 type Rule<T> = T | typeof NONE;
 
-export interface KeyOptions {
+export interface KeyOptions extends SigningOptions {
   readonly name?: string;
   readonly permissions?: readonly string[];
   readonly models?: Rule<readonly string[]>;
@@ -27,6 +28,7 @@ export interface KeyOptions {
   readonly perDayUsd?: Rule<string>;
   readonly perMonthUsd?: Rule<string>;
   readonly totalUsd?: Rule<string>;
+  readonly notBefore?: Rule<string>;
   readonly expiresAt?: Rule<string>;
   readonly autoRotate?: boolean;
   readonly rotationIntervalS?: number;
@@ -49,12 +51,14 @@ export function addKeyOptions(command: Command, mode: 'create' | 'update'): Comm
   rule('--per-day-usd <amount>', 'budget of a day', readUsd);
   rule('--per-month-usd <amount>', 'budget of a month', readUsd);
   rule('--total-usd <amount>', 'budget of its whole life', readUsd);
+  rule('--not-before <time>', 'it works from then on: a time (RFC 3339), or a duration such as 2d', readTime);
   rule('--expires-at <time>', 'a time (RFC 3339), or a duration such as 90d', readTime);
   command.option('--auto-rotate', 'its holder renews it at every rotation interval');
   if (mode === 'update') command.option('--no-auto-rotate', 'it lives until it is rotated by hand');
   command.addOption(
     new Option('--rotation-interval-s <seconds>', 'how long a version lives').argParser(readSeconds),
   );
+  addSigningOptions(command, mode);
   const metadata = new Option('--metadata <name=value>', 'a note of your own; may be repeated');
   return command.addOption(metadata.argParser(collectPair));
 }
@@ -76,9 +80,11 @@ export function toKeyBody(options: KeyOptions): Readonly<Record<string, unknown>
       per_month_usd: toRule(options.perMonthUsd),
       total_usd: toRule(options.totalUsd),
     }),
+    not_before: toRule(options.notBefore),
     expires_at: toRule(options.expiresAt),
     auto_rotate: options.autoRotate,
     rotation_interval: options.rotationIntervalS,
+    signing: toSigning(options),
     metadata: options.metadata,
   });
 }

@@ -151,6 +151,41 @@ describe('keyfold keys', () => {
     );
   });
 
+  test('list --parent asks for the children of one key, and says where there are none', async () => {
+    api.reply({ body: { object: 'list', data: [], has_more: false, first_id: null, last_id: null } });
+    const { stdout } = await run(['list', '--parent', 'key_1']);
+    assert.equal(api.asked[0]?.url, '/v1/keys?parent_id=key_1');
+    assert.match(stdout, /no children/);
+  });
+
+  test('create makes a canary and says what it is; update does not take the option', async () => {
+    api.reply({ status: 201, body: { api_key: SECRET, ...KEY } });
+    const flags = ['--name', 'bait', '--permissions', 'chat', '--not-before', '2099-01-01T00:00:00Z'];
+    const { stdout } = await run(['create', ...flags, '--canary']);
+    assert.deepEqual(api.asked[0]?.body, {
+      name: 'bait',
+      permissions: ['chat'],
+      not_before: '2099-01-01T00:00:00.000Z',
+      canary: true,
+    });
+    assert.match(stdout, /^Made canary key_1 \(bait\)\. It never works/);
+    assert.equal((await run(['update', 'key_1', '--canary'])).code, 2);
+    assert.equal(api.asked.length, 1);
+  });
+
+  test('update holds a key and lets it go; create does not take the option', async () => {
+    api.reply({ body: KEY });
+    await run(['update', 'key_1', '--quarantined', 'yes']);
+    await run(['update', 'key_1', '--quarantined', 'no', '--not-before', 'none']);
+    assert.deepEqual(
+      api.asked.map(({ body }) => body),
+      [{ quarantined: true }, { quarantined: false, not_before: null }],
+    );
+    assert.equal((await run(['update', 'key_1', '--quarantined', 'perhaps'])).code, 2);
+    assert.equal((await run(['create', '--permissions', 'chat', '--quarantined', 'yes'])).code, 2);
+    assert.equal(api.asked.length, 2);
+  });
+
   test('an empty list says what to do', async () => {
     api.reply({ body: { object: 'list', data: [], has_more: false, first_id: null, last_id: null } });
     assert.match((await run(['list'])).stdout, /keyfold keys create/);
@@ -188,27 +223,6 @@ describe('keyfold keys', () => {
     const nothing = await run(['update', 'key_1']);
     assert.equal(nothing.code, 2);
     assert.match(nothing.stderr, /at least one rule/);
-  });
-
-  test('rotate has the documented grace and prints the new key', async () => {
-    api.reply({
-      body: {
-        new_api_key: SECRET,
-        key_id: 'key_1',
-        version: 2,
-        previous_expires_at: '2030-01-01T00:05:00Z',
-        rotation_id: 'rot_1',
-      },
-    });
-    const { stdout } = await run(['rotate', 'key_1']);
-    assert.deepEqual(
-      [api.asked[0]?.url, api.asked[0]?.body],
-      ['/v1/keys/key_1/rotate', { grace_seconds: 300 }],
-    );
-    assert.match(stdout, /version 2; the one before it works until 2030-01-01T00:05:00Z/);
-    assert.match(stdout, new RegExp(`^ {2}${SECRET}$`, 'm'));
-    await run(['rotate', 'key_1', '--grace-s', '0']);
-    assert.deepEqual(api.asked[1]?.body, { grace_seconds: 0 });
   });
 
   test('revoke deletes, and an id cannot lead to another path', async () => {

@@ -3,29 +3,34 @@ import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { CommandFailure, EXIT } from '../exit-code.ts';
 import { addExamples, addGroup } from '../help.ts';
-import { collectList, readSeconds, readUsd } from '../option-value.ts';
-import { isJsonObject, showValue, textOf } from '../remote/json.ts';
+import { collectList, compact, readUsd } from '../option-value.ts';
+import { type JsonObject, isJsonObject, showValue, textOf } from '../remote/json.ts';
 import { type PageOptions, addPageOptions, showList } from '../remote/list.ts';
 import { type RemoteOptions, addRemoteOptions, openSession } from '../remote/session.ts';
 import { confirm } from '../terminal/confirm.ts';
 import { readSecret } from '../terminal/read-secret.ts';
 import { renderFields } from '../terminal/table.ts';
 import { type KeyOptions, addKeyOptions, toKeyBody } from './key-options.ts';
-import { KEY_LIST, renderKey, renderSecret } from './show-key.ts';
+import { KEYS_PATH, pathOfKey } from './key-path.ts';
+import { addEndVersion, addRotate, addRotateSigningSecret } from './keys-rotate.ts';
+import { refuseArguments } from './refuse-arguments.ts';
+import { KEY_LIST, renderKey, renderSecrets, signingSecretOf } from './show-key.ts';
 
-const GRACE_S = 300;
+const NO_CHILDREN = 'This key has no children. It makes them itself: POST /v1/keys/self/children.';
 const PERMISSIONS = 'what it may do, by commas: chat, embeddings, …; keys:read, … for an admin key';
 
 export function addKeys(program: Command, context: Context): void {
   const keys = addGroup(program, 'keys', 'Keys that programs use: make, list, show, change, rotate, revoke.');
   addExamples(keys, 'keyfold keys list');
-  for (const add of [addCreate, addList, addShow, addUpdate, addRotate, addRevoke, addVerify])
-    add(keys, context);
+  for (const add of [addCreate, addList, addShow, addUpdate]) add(keys, context);
+  for (const add of [addRotate, addEndVersion, addRotateSigningSecret]) add(keys, context);
+  for (const add of [addRevoke, addVerify]) add(keys, context);
 }
 
 interface CreateOptions extends KeyOptions, RemoteOptions {
   readonly project?: string;
   readonly kind?: string;
+  readonly canary?: true;
 }
 
 function addCreate(keys: Command, context: Context): void {
@@ -40,49 +45,72 @@ function addCreate(keys: Command, context: Context): void {
         'test',
         'admin',
       ]),
-    );
+    )
+    .option('--canary', 'bait for thieves: it never works, and whoever tries it raises an alarm');
   addRemoteOptions(addKeyOptions(create, 'create')).action(async (options: CreateOptions) => {
     const session = openSession(context, options);
-    const body = { ...toKeyBody(options), project_id: options.project, kind: options.kind };
-    const answer = await session.client.send({ method: 'POST', path: KEY_LIST.path, body });
-    const heading = `Made key ${showValue(answer['id'])}${options.name === undefined ? '' : ` (${options.name})`}.`;
-    session.print(answer, () => renderSecret(heading, answer['api_key'], session.style));
+    const { project, kind, canary } = options;
+    const body = { ...toKeyBody(options), project_id: project, kind, canary };
+    const answer = await session.client.send({ method: 'POST', path: KEYS_PATH, body });
+    const secrets = [
+      { heading: describeKey(answer, options), secret: answer['api_key'] },
+      ...signingSecretOf(answer),
+    ];
+    session.print(answer, () => renderSecrets(secrets, session.style));
   });
   addExamples(
     create,
     'keyfold keys create --name payments --permissions chat,embeddings --requests-per-minute 60 --per-month-usd 100',
+    'keyfold keys create --name billing --permissions chat --signing 2',
   );
 }
 
+function describeKey(answer: JsonObject, { name, canary }: CreateOptions): string {
+  const key = `${showValue(answer['id'])}${name === undefined ? '' : ` (${name})`}`;
+  return canary === true
+    ? `Made canary ${key}. It never works; whoever tries it raises an alarm.`
+    : `Made key ${key}.`;
+}
+
 interface ListOptions extends PageOptions {
+  readonly parent?: string;
   readonly project?: string;
   readonly kind?: string;
 }
 
 function addList(keys: Command, context: Context): void {
   const list = addPageOptions(keys.command('list'))
-    .description('List keys, without their secrets.')
+    .description('List keys, without their secrets; or the children of one.')
+    .option('--parent <id>', 'the children of this key, which are not listed otherwise')
     .option('--project <id>', 'only of this project')
     .addOption(new Option('--kind <kind>', 'only of this kind').choices(['live', 'test', 'admin']))
-    .action((options: ListOptions) =>
-      showList(openSession(context, options), KEY_LIST, {
-        options,
-        query: { project_id: options.project, kind: options.kind },
-      }),
-    );
-  addExamples(list, 'keyfold keys list --all --json');
+    .action((options: ListOptions) => {
+      const { parent, project, kind } = options;
+      const view = parent === undefined ? KEY_LIST : { ...KEY_LIST, empty: NO_CHILDREN };
+      const query = { parent_id: parent, project_id: project, kind };
+      return showList(openSession(context, options), view, { options, query });
+    });
+  addExamples(
+    list,
+    'keyfold keys list --all --json',
+    'keyfold keys list --parent key_01h455vb4pex5vsknk084sn02q',
+  );
 }
 
 function addShow(keys: Command, context: Context): void {
   const show = addRemoteOptions(keys.command('show'))
-    .description('Show one key: its rules, what its budgets have left, its versions.')
+    .description('Show one key: its rules, what its budgets have left, its versions and who still uses them.')
     .argument('<id>', 'the key, by its id')
     .action(async (id: string, options: RemoteOptions) => {
       const session = openSession(context, options);
-      const answer = await session.client.send({ method: 'GET', path: pathOf(id) });
+      const answer = await session.client.send({ method: 'GET', path: pathOfKey(id) });
       session.print(answer, () => renderKey(answer, session.style));
     });
   addExamples(show, 'keyfold keys show key_01h455vb4pex5vsknk084sn02q');
+}
+
+interface UpdateOptions extends KeyOptions, RemoteOptions {
+  readonly quarantined?: 'yes' | 'no';
 }
 
 function addUpdate(keys: Command, context: Context): void {
@@ -90,47 +118,35 @@ function addUpdate(keys: Command, context: Context): void {
     .command('update')
     .description('Change the rules of a key. They hold from the next call on.')
     .argument('<id>', 'the key, by its id')
-    .addOption(new Option('--permissions <names>', PERMISSIONS).argParser(collectList));
-  addRemoteOptions(addKeyOptions(update, 'update')).action(
-    async (id: string, options: KeyOptions & RemoteOptions) => {
-      const body = toKeyBody(options);
-      if (body === undefined) {
-        throw new CommandFailure(EXIT.usage, 'Nothing to change was given.', {
-          advice: 'Name at least one rule; keyfold keys update --help lists them.',
-        });
-      }
-      const session = openSession(context, options);
-      const answer = await session.client.send({ method: 'PATCH', path: pathOf(id), body });
-      session.print(answer, () => renderKey(answer, session.style));
-    },
-  );
-  addExamples(update, 'keyfold keys update key_01h455vb4pex5vsknk084sn02q --per-day-usd 5 --models none');
-}
-
-interface RotateOptions extends RemoteOptions {
-  readonly graceS: number;
-}
-
-function addRotate(keys: Command, context: Context): void {
-  const rotate = addRemoteOptions(keys.command('rotate'))
-    .description('Give a key a new version and print it, this once; the old one works through the grace.')
-    .argument('<id>', 'the key, by its id')
+    .addOption(new Option('--permissions <names>', PERMISSIONS).argParser(collectList))
     .addOption(
-      new Option('--grace-s <seconds>', 'how long the old version still works')
-        .argParser(readSeconds)
-        .default(GRACE_S),
-    )
-    .action(async (id: string, options: RotateOptions) => {
-      const session = openSession(context, options);
-      const body = { grace_seconds: options.graceS };
-      const answer = await session.client.send({ method: 'POST', path: `${pathOf(id)}/rotate`, body });
-      const [key, version, end] = ['key_id', 'version', 'previous_expires_at'].map((name) =>
-        showValue(answer[name]),
-      );
-      const heading = `Key ${key} has version ${version}; the one before it works until ${end}.`;
-      session.print(answer, () => renderSecret(heading, answer['new_api_key'], session.style));
+      new Option('--quarantined <yes|no>', 'hold it, so that nothing of it works, or let it go').choices([
+        'yes',
+        'no',
+      ]),
+    );
+  addRemoteOptions(addKeyOptions(update, 'update')).action(async (id: string, options: UpdateOptions) => {
+    const { quarantined } = options;
+    const held = quarantined === undefined ? undefined : quarantined === 'yes';
+    const body = compact({ ...toKeyBody(options), quarantined: held });
+    if (body === undefined) {
+      throw new CommandFailure(EXIT.usage, 'Nothing to change was given.', {
+        advice: 'Name at least one rule; keyfold keys update --help lists them.',
+      });
+    }
+    const session = openSession(context, options);
+    const answer = await session.client.send({ method: 'PATCH', path: pathOfKey(id), body });
+    const secrets = signingSecretOf(answer);
+    session.print(answer, () => {
+      const page = renderKey(answer, session.style);
+      return secrets.length === 0 ? page : `${page}\n${renderSecrets(secrets, session.style)}`;
     });
-  addExamples(rotate, 'keyfold keys rotate key_01h455vb4pex5vsknk084sn02q --grace-s 3600');
+  });
+  addExamples(
+    update,
+    'keyfold keys update key_01h455vb4pex5vsknk084sn02q --per-day-usd 5 --models none',
+    'keyfold keys update key_01h455vb4pex5vsknk084sn02q --quarantined no',
+  );
 }
 
 function addRevoke(keys: Command, context: Context): void {
@@ -142,7 +158,7 @@ function addRevoke(keys: Command, context: Context): void {
       const session = openSession(context, options);
       if (options.yes !== true)
         await confirm(context, `Revoke ${id} for good? Its holders are refused from now on.`);
-      const answer = await session.client.send({ method: 'DELETE', path: pathOf(id) });
+      const answer = await session.client.send({ method: 'DELETE', path: pathOfKey(id) });
       session.print(answer, () => `Revoked ${id}.\n`);
     });
   addExamples(revoke, 'keyfold keys revoke key_01h455vb4pex5vsknk084sn02q --yes');
@@ -155,7 +171,7 @@ interface VerifyOptions extends RemoteOptions {
 }
 
 function addVerify(keys: Command, context: Context): void {
-  const verify = addRemoteOptions(keys.command('verify'))
+  const verify = addRemoteOptions(refuseArguments(keys.command('verify')))
     .description(
       'Check a key, read from standard input, a file, or typed without echo. Exit code 1 when it is not valid.',
     )
@@ -189,8 +205,4 @@ function invalidKey(error: unknown): CommandFailure {
       advice: 'keyfold keys show says what holds for the key, if this server has it.',
     },
   );
-}
-
-function pathOf(id: string): string {
-  return `${KEY_LIST.path}/${encodeURIComponent(id)}`;
 }

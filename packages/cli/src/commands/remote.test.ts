@@ -58,12 +58,12 @@ describe('keyfold credentials', () => {
     assert.deepEqual(api.asked, []);
   });
 
-  test('create offers what the API takes: no vendor without a wire format, no weight', async () => {
+  test('create offers what the API takes: no unknown vendor, no weight', async () => {
     api.reply({});
-    const anthropic = ['credentials', 'create', '--provider', 'anthropic', '--name', 'main'];
-    const { code, stderr } = await run(anthropic, { stdin: 'sk-secret' });
+    const unknown = ['credentials', 'create', '--provider', 'azure', '--name', 'main'];
+    const { code, stderr } = await run(unknown, { stdin: 'sk-secret' });
     assert.equal(code, 2);
-    assert.match(stderr, /openai, deepseek, openai-compatible/);
+    assert.match(stderr, /openai, anthropic, google, deepseek, openai-compatible/);
     assert.equal((await run([...create, '--weight', '2'], { stdin: 'sk-secret' })).code, 2);
     assert.deepEqual(api.asked, []);
   });

@@ -1,17 +1,23 @@
-/** Renders keys for people: the row of a list, the page of one key, and a fresh secret. */
+/** Renders keys for people: the row of a list, the page of one key, and fresh secrets. */
 import { type JsonObject, isJsonObject, memberAt, objectsOf, showValue } from '../remote/json.ts';
 import { type ListView, renderList } from '../remote/list.ts';
 import type { Style } from '../terminal/style.ts';
 import { escapeUnsafe, renderFields } from '../terminal/table.ts';
+import { KEYS_PATH } from './key-path.ts';
+import { newestOf, stateOf, withStates } from './key-state.ts';
 
 export const KEY_LIST: ListView = {
-  path: '/v1/keys',
+  path: KEYS_PATH,
   columns: [
     { title: 'id', path: 'id' },
     { title: 'name', path: 'name' },
     { title: 'kind', path: 'kind' },
     { title: 'state', path: 'id', show: stateOf },
-    { title: 'key', path: 'versions', show: (key) => showValue(newestVersion(key)?.['display']) },
+    {
+      title: 'key',
+      path: 'versions',
+      show: (key) => showValue(newestOf(objectsOf(key['versions']))?.['display']),
+    },
     { title: 'project', path: 'project_id' },
     { title: 'permissions', path: 'permissions' },
     { title: 'expires', path: 'expires_at' },
@@ -30,15 +36,33 @@ const BUDGET_COLUMNS = [
   { title: 'resets', path: 'resets_at' },
 ] as const;
 
+const STATE_COLUMNS = [
+  { title: 'id', path: 'id' },
+  { title: 'state', path: 'state' },
+  { title: 'uses', path: 'uses', align: 'right' },
+  { title: 'last used', path: 'last_used_at' },
+  { title: 'created', path: 'created_at' },
+  { title: 'ends', path: 'expires_at' },
+] as const;
+
 const VERSION_COLUMNS = [
   { title: 'version', path: 'version', align: 'right' },
   { title: 'key', path: 'display' },
-  { title: 'id', path: 'id' },
-  { title: 'created', path: 'created_at' },
-  { title: 'expires', path: 'expires_at' },
+  ...STATE_COLUMNS,
 ] as const;
 
-/** Everything about one key, its budgets and versions as tables of their own. */
+const SIGNING_SECRET_COLUMNS = [
+  { title: 'version', path: 'version', align: 'right' },
+  { title: 'signs with', path: 'display' },
+  ...STATE_COLUMNS,
+] as const;
+
+export interface FreshSecret {
+  readonly heading: string;
+  readonly secret: unknown;
+}
+
+/** Everything about one key; its budgets, versions and signing secrets as tables of their own. */
 export function renderKey(key: JsonObject, style: Style): string {
   const member = (name: string, path: string): [string, string] => [name, showValue(memberAt(key, path))];
   const fields = renderFields(
@@ -54,42 +78,54 @@ export function renderKey(key: JsonObject, style: Style): string {
       member('requests per minute', 'limits.requests_per_minute'),
       member('tokens per minute', 'limits.tokens_per_minute'),
       member('concurrent requests', 'limits.concurrent_requests'),
+      ['signing', showSigning(key['signing'])],
       member('rotates by itself', 'auto_rotate'),
       member('rotation interval (s)', 'rotation_interval'),
+      member('canary', 'canary'),
+      member('parent', 'parent_id'),
+      member('valid from', 'not_before'),
       member('expires', 'expires_at'),
+      member('quarantined', 'quarantined_at'),
       member('revoked', 'revoked_at'),
       member('created', 'created_at'),
       ['metadata', showPairs(key['metadata'])],
     ],
     style,
   );
-  const budgets = objectsOf(key['budgets']);
-  const versions = objectsOf(key['versions']);
-  return [
+  const tables = [
+    [BUDGET_COLUMNS, objectsOf(key['budgets'])],
+    [VERSION_COLUMNS, withStates(objectsOf(key['versions']))],
+    [SIGNING_SECRET_COLUMNS, withStates(objectsOf(memberAt(key, 'signing.secrets')))],
+  ] as const;
+  return tables.reduce(
+    (page, [columns, rows]) => (rows.length === 0 ? page : `${page}\n${renderList(columns, rows, style)}`),
     fields,
-    budgets.length === 0 ? '' : `\n${renderList(BUDGET_COLUMNS, budgets, style)}`,
-    versions.length === 0 ? '' : `\n${renderList(VERSION_COLUMNS, versions, style)}`,
-  ].join('');
-}
-
-/** A secret on a line of its own, to be copied as a whole; it is shown this once. */
-export function renderSecret(heading: string, secret: unknown, style: Style): string {
-  const warning = style('warning', 'It is shown this once: store it now.');
-  return `${escapeUnsafe(heading)}\n\n  ${escapeUnsafe(showValue(secret))}\n\n${warning}\n`;
-}
-
-function stateOf(key: JsonObject): string {
-  if (typeof key['revoked_at'] === 'string') return 'revoked';
-  const expiresAt = key['expires_at'];
-  return typeof expiresAt === 'string' && Date.parse(expiresAt) <= Date.now() ? 'expired' : 'active';
-}
-
-function newestVersion(key: JsonObject): JsonObject | undefined {
-  const versions = objectsOf(key['versions']);
-  return versions.reduce<JsonObject | undefined>(
-    (newest, version) => (Number(version['version']) > Number(newest?.['version'] ?? 0) ? version : newest),
-    undefined,
   );
+}
+
+/** Each secret on a line of its own, to be copied as a whole; they are shown this once. */
+export function renderSecrets(secrets: readonly FreshSecret[], style: Style): string {
+  const blocks = secrets.map(
+    ({ heading, secret }) => `${escapeUnsafe(heading)}\n\n  ${escapeUnsafe(showValue(secret))}\n\n`,
+  );
+  const warning =
+    secrets.length === 1
+      ? 'It is shown this once: store it now.'
+      : 'They are shown this once: store them now.';
+  return `${blocks.join('')}${style('warning', warning)}\n`;
+}
+
+/** What the key signs with, where the answer has it. */
+export function signingSecretOf(answer: JsonObject): readonly FreshSecret[] {
+  const secret = answer['signing_secret'];
+  return secret === undefined ? [] : [{ heading: 'Its signing secret:', secret }];
+}
+
+/** `required, by 2, rfc9421 (hmac-sha256)`. */
+function showSigning(signing: unknown): string {
+  if (!isJsonObject(signing)) return showValue(signing);
+  const rule = signing['required'] === true ? 'required' : 'optional';
+  return `${rule}, by ${showValue(signing['versions'])} (${showValue(signing['algorithm'])})`;
 }
 
 function showPairs(value: unknown): string {
