@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Id } from '@keyfold/protocol';
-import { EVERY_PERMISSION, type Key, type Principal } from '../keys/key.ts';
+import { EVERY_PERMISSION, type Key, ORDINARY, type Principal } from '../keys/key.ts';
 import { checkModel, checkNetwork, checkPermission } from './authorize.ts';
 import { checkGrant } from './grant.ts';
 import { parseNetwork } from './network.ts';
 
 const KEY: Key = {
+  ...ORDINARY,
   id: 'key_00000000' as Id<'key'>,
   organizationId: 'org_00000000' as Id<'organization'>,
   projectId: 'prj_00000000' as Id<'project'>,
@@ -18,6 +19,7 @@ const KEY: Key = {
   limits: { requestsPerMinute: undefined, tokensPerMinute: undefined, concurrentRequests: undefined },
   expiresAtMs: undefined,
   revokedAtMs: undefined,
+  quarantinedAtMs: undefined,
   autoRotate: false,
   rotationIntervalS: 86_400,
   metadata: undefined,
@@ -36,34 +38,39 @@ function admin(change: Partial<Key>): Principal {
     expiresAtMs: undefined,
     hash: '',
     pepperVersion: 1,
+    rotationId: undefined,
   };
-  return { key, version, organizationRevision: 1 };
+  return { key, version, parent: undefined, organizationRevision: 1 };
+}
+
+function bearer(key: Key): Pick<Principal, 'key' | 'parent'> {
+  return { key, parent: undefined };
 }
 
 describe('permissions', () => {
   test('a key may do what it was given and nothing else', () => {
-    assert.equal(checkPermission(KEY, 'chat'), undefined);
-    assert.equal(checkPermission(KEY, 'embeddings')?.code, 'permission_denied');
-    assert.equal(checkPermission(KEY, 'keys:write')?.code, 'permission_denied');
+    assert.equal(checkPermission(bearer(KEY), 'chat'), undefined);
+    assert.equal(checkPermission(bearer(KEY), 'embeddings')?.code, 'permission_denied');
+    assert.equal(checkPermission(bearer(KEY), 'keys:write')?.code, 'permission_denied');
   });
 
   test("'*' means every permission of the key's kind, never of the other", () => {
     const everything = { ...KEY, permissions: [EVERY_PERMISSION] } as const;
-    assert.equal(checkPermission(everything, 'embeddings'), undefined);
-    assert.equal(checkPermission(everything, 'keys:write')?.code, 'permission_denied');
+    assert.equal(checkPermission(bearer(everything), 'embeddings'), undefined);
+    assert.equal(checkPermission(bearer(everything), 'keys:write')?.code, 'permission_denied');
     const operator = { ...everything, kind: 'admin' } as const;
-    assert.equal(checkPermission(operator, 'keys:write'), undefined);
-    assert.equal(checkPermission(operator, 'chat')?.code, 'permission_denied');
+    assert.equal(checkPermission(bearer(operator), 'keys:write'), undefined);
+    assert.equal(checkPermission(bearer(operator), 'chat')?.code, 'permission_denied');
   });
 });
 
 describe('models', () => {
   test('names match exactly, prefixes end in a star', () => {
     const key = { ...KEY, models: ['gpt-4.1', 'claude-*'] };
-    assert.equal(checkModel(key, ['gpt-4.1']), undefined);
-    assert.equal(checkModel(key, ['anthropic/claude-opus', 'claude-opus']), undefined);
+    assert.equal(checkModel(bearer(key), ['gpt-4.1']), undefined);
+    assert.equal(checkModel(bearer(key), ['anthropic/claude-opus', 'claude-opus']), undefined);
     for (const name of ['gpt-4.1-mini', 'gpt-4', 'xclaude-1', 'claude']) {
-      assert.equal(checkModel(key, [name])?.code, 'model_not_allowed', name);
+      assert.equal(checkModel(bearer(key), [name])?.code, 'model_not_allowed', name);
     }
   });
 });
@@ -71,19 +78,27 @@ describe('models', () => {
 describe('networks', () => {
   test('an address inside passes, also as IPv4 mapped into IPv6; one outside does not', () => {
     const key = { ...KEY, networks: ['10.0.0.0/8', 'fd00::/8', '192.0.2.7'] };
-    for (const address of ['10.1.2.3', '::ffff:10.1.2.3', 'fd12::1', '192.0.2.7']) {
-      assert.equal(checkNetwork(key, address), undefined, address);
+    for (const address of [
+      '10.1.2.3',
+      '::ffff:10.1.2.3',
+      '::ffff:a01:203',
+      '::FFFF:0a01:0203',
+      'fd12::1',
+      '192.0.2.7',
+    ]) {
+      assert.equal(checkNetwork(bearer(key), address), undefined, address);
     }
     for (const address of [
       '11.0.0.1',
       '::ffff:11.0.0.1',
+      '::ffff:b00:1',
       'fe80::1',
       '192.0.2.8',
       '',
       'unknown',
       '::10.1.2.3',
     ]) {
-      assert.equal(checkNetwork(key, address)?.code, 'network_not_allowed', address);
+      assert.equal(checkNetwork(bearer(key), address)?.code, 'network_not_allowed', address);
     }
   });
 
@@ -105,7 +120,7 @@ describe('networks', () => {
 
 describe('grants', () => {
   test('nobody grants a permission that they do not have', () => {
-    const grant = { kind: 'admin', networks: undefined, expiresAtMs: undefined } as const;
+    const grant = { kind: 'admin', networks: undefined, expiresAtMs: undefined, signing: undefined } as const;
     assert.equal(checkGrant(admin({}), { ...grant, permissions: ['keys:write'] }), undefined);
     assert.equal(
       checkGrant(admin({}), { ...grant, permissions: ['keys:revoke'] })?.code,
@@ -117,7 +132,7 @@ describe('grants', () => {
 
   test('an admin key that ends or is bound to networks makes none that is not', () => {
     const bounded = admin({ expiresAtMs: 1_000, networks: ['10.0.0.0/8', '192.0.2.0/24'] });
-    const grant = { kind: 'admin', permissions: ['keys:write'] } as const;
+    const grant = { kind: 'admin', permissions: ['keys:write'], signing: undefined } as const;
     assert.equal(checkGrant(bounded, { ...grant, expiresAtMs: 1_000, networks: ['10.0.0.0/8'] }), undefined);
     for (const wider of [
       { expiresAtMs: 1_001, networks: ['10.0.0.0/8'] },
@@ -130,7 +145,7 @@ describe('grants', () => {
   });
 
   test('permissions fit the kind of the key', () => {
-    const grant = { networks: undefined, expiresAtMs: undefined } as const;
+    const grant = { networks: undefined, expiresAtMs: undefined, signing: undefined } as const;
     assert.equal(
       checkGrant(admin({}), { ...grant, kind: 'live', permissions: ['keys:write'] })?.code,
       'invalid_request',

@@ -3,7 +3,7 @@ import { Denial } from '../kernel/denial.ts';
 import { EVERY_PERMISSION, type Key, type Principal } from '../keys/key.ts';
 import { checkPermission } from './authorize.ts';
 
-export type Grant = Pick<Key, 'kind' | 'permissions' | 'networks' | 'expiresAtMs'>;
+export type Grant = Pick<Key, 'kind' | 'permissions' | 'networks' | 'expiresAtMs' | 'signing'>;
 
 /** Whoever creates, changes or rotates a key holds or shapes its secret, so the key must not be worth more than they are. */
 export function checkGrant(principal: Principal, granted: Grant): Denial | undefined {
@@ -22,7 +22,7 @@ export function checkGrant(principal: Principal, granted: Grant): Denial | undef
         param: 'permissions',
       });
     }
-    if (isAdmin && checkPermission(principal.key, permission) !== undefined) {
+    if (isAdmin && checkPermission(principal, permission) !== undefined) {
       return refuse('permissions', `You may not grant '${permission}', which you do not have.`);
     }
   }
@@ -40,6 +40,9 @@ function checkBounds(own: Key, granted: Grant): Denial | undefined {
     !(granted.networks?.every((network) => networks.includes(network)) ?? false)
   ) {
     return refuse('networks', 'An admin key takes its networks from those of the key that grants it.');
+  }
+  if (own.signing?.required === true && granted.signing?.required !== true) {
+    return refuse('signing', 'An admin key that must sign grants none that need not.');
   }
   return undefined;
 }

@@ -3,6 +3,9 @@
 /** Bytes of request bodies that one process keeps at a time. */
 export const BODIES_BYTES_MAX = 256 * 1_048_576;
 
+/** Of these, those of requests that have not proved yet who sent them: strangers must not take the others' room. */
+export const UNPROVED_BYTES_MAX = 64 * 1_048_576;
+
 export class BodyBudget {
   readonly #bytesMax: number;
   #bytes = 0;

@@ -2,17 +2,8 @@
 import type { IncomingMessage } from 'node:http';
 import { SECRET_PATTERN } from '@keyfold/protocol';
 import { Denial } from '../kernel/denial.ts';
+import { type PresentedRequest, SIGNATURE_HEADERS } from '../signing/presented.ts';
 import { HTTP_LIMITS } from './limits.ts';
-
-export interface RequestHead {
-  readonly method: string;
-  /** As on the wire, without the query. What is routed is what is authorized. */
-  readonly path: string;
-  /** As on the wire, without its `?`. */
-  readonly query: string;
-  /** The presented secret; absent when there is none. */
-  readonly secret: string | undefined;
-}
 
 /** Headers of which a second one is refused: parsers differ in which they believe. */
 const SINGLE = new Set([
@@ -25,19 +16,18 @@ const SINGLE = new Set([
   'idempotency-key',
   'x-api-key',
   'x-goog-api-key',
-  'x-signature',
-  'x-signature-version',
-  'x-key-id',
-  'x-timestamp',
-  'x-nonce',
+  'content-digest',
+  ...SIGNATURE_HEADERS,
 ]);
+const SIGNATURE = new Set<string>(SIGNATURE_HEADERS);
 const BEARER = /^Bearer +([^\s]+)$/i;
 /** Dot segments, empty segments, encoded separators and NUL, a fragment, and anything outside visible ASCII. */
 const DANGEROUS_PATH = /\/\/|\/\.{1,2}(?:\/|$)|%(?:2f|5c|2e|00)|[^\x21-\x7e]|[\\#]/i;
 const SECRET_IN_URL = new RegExp(SECRET_PATTERN.source);
 const KEY_PARAMETER = /(?:^|&)(?:api[_-]?key|key|access_token|token)=/i;
 
-export function checkHead(incoming: IncomingMessage): RequestHead | Denial {
+/** What is routed is what is authorized, and what was signed. */
+export function checkHead(incoming: IncomingMessage): PresentedRequest | Denial {
   const url = incoming.url ?? '';
   const mark = url.indexOf('?');
   const path = mark === -1 ? url : url.slice(0, mark);
@@ -51,15 +41,27 @@ export function checkHead(incoming: IncomingMessage): RequestHead | Denial {
     });
   }
   if (incoming.rawHeaders.length > 2 * HTTP_LIMITS.headersMax) return new Denial('headers_too_large');
-  const secret = readHeaders(incoming.rawHeaders);
-  if (secret instanceof Denial) return secret;
-  return { method: incoming.method ?? '', path, query, secret };
+  const presented = readHeaders(incoming.rawHeaders);
+  if (presented instanceof Denial) return presented;
+  return {
+    ...presented,
+    method: incoming.method ?? '',
+    path,
+    query,
+    header: (name) => headerOf(incoming, name),
+  };
 }
 
-/** One pass over the raw headers: refuses duplicates and encodings, and picks the one secret. */
-function readHeaders(raw: readonly string[]): string | undefined | Denial {
+function headerOf({ headers }: IncomingMessage, name: string): string | undefined {
+  const value = headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+}
+
+/** One pass over the raw headers: refuses duplicates and encodings, and picks the one secret and the signature. */
+function readHeaders(raw: readonly string[]): Pick<PresentedRequest, 'secret' | 'signature'> | Denial {
   const seen = new Set<string>();
   let secret: string | undefined;
+  let signature: Map<string, string> | undefined;
   for (let index = 0; index < raw.length; index += 2) {
     const name = (raw[index] ?? '').toLowerCase();
     if (!SINGLE.has(name)) continue;
@@ -78,6 +80,7 @@ function readHeaders(raw: readonly string[]): string | undefined | Denial {
         param: name,
       });
     }
+    if (SIGNATURE.has(name)) (signature ??= new Map()).set(name, value);
     const presented = secretIn(name, value);
     if (presented === undefined) continue;
     if (secret !== undefined && secret !== presented) {
@@ -85,7 +88,7 @@ function readHeaders(raw: readonly string[]): string | undefined | Denial {
     }
     secret = presented;
   }
-  return secret;
+  return { secret, signature };
 }
 
 function secretIn(name: string, value: string): string | undefined {

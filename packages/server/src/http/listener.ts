@@ -14,29 +14,25 @@ import type { ClientExchange } from '../gateway/client-exchange.ts';
 import type { NewId } from '../kernel/new-id.ts';
 import { Denial } from '../kernel/denial.ts';
 import { renderOpenAiError } from '../kernel/error-bodies.ts';
-import type { Endpoint } from '../providers/provider.ts';
-import { type RequestHead, checkHead } from './check-head.ts';
+import type { CallPath } from '../gateway/parse-call.ts';
+import { DIALECTS, type Dialect } from '../providers/provider.ts';
+import type { PresentedRequest } from '../signing/presented.ts';
+import { findCallPath } from './call-path.ts';
+import { checkHead } from './check-head.ts';
 import type { ReadAddress } from './client-address.ts';
 import { NodeExchange } from './node-exchange.ts';
 import { HTTP_LIMITS } from './limits.ts';
-
-/** Paths of the data plane: those that can spend. Every one goes through the same call path. */
-const DATA_PATHS: ReadonlyMap<string, Endpoint> = new Map([
-  ['/v1/chat/completions', 'chat.completions'],
-  ['/v1/completions', 'completions'],
-  ['/v1/embeddings', 'embeddings'],
-]);
 
 export interface ListenerParts {
   readonly newId: NewId;
   readonly readAddress: ReadAddress;
   readonly bodyBytesMax: number;
   /** Absent where only the control plane is served. */
-  readonly serveCall: ((endpoint: Endpoint, exchange: ClientExchange) => Promise<void>) | undefined;
+  readonly serveCall: ((path: CallPath, exchange: ClientExchange) => Promise<void>) | undefined;
   /** Serves every other path. */
   readonly serveControl: (request: ControlRequest) => Promise<Response>;
   /** Called for every refusal that no key vouches for. */
-  readonly onRefused: (denial: Denial) => void;
+  readonly onRefused: (denial: Denial, address: string) => void;
 }
 
 export interface ControlRequest {
@@ -44,10 +40,11 @@ export interface ControlRequest {
   readonly url: string;
   readonly headers: Headers;
   readonly bindings: {
-    readonly secret: string | undefined;
+    readonly presented: PresentedRequest;
     readonly requestId: string;
     readonly address: string;
-    readBody(): Promise<Buffer | Denial>;
+    readBody(isProved: boolean): Promise<Buffer | Denial>;
+    vouch(): void;
   };
 }
 
@@ -88,7 +85,7 @@ function refuseUnparsed(error: NodeJS.ErrnoException, socket: Socket, parts: Lis
   const denial = new Denial(UNPARSED_CODES.get(error.code ?? '') ?? 'invalid_request', {
     reason: error.code ?? 'parse error',
   });
-  parts.onRefused(denial);
+  parts.onRefused(denial, socket.remoteAddress ?? '');
   if (!socket.writable) {
     socket.destroy();
     return;
@@ -106,23 +103,35 @@ const UNPARSED_CODES: ReadonlyMap<string, ErrorCode> = new Map([
   ['ERR_HTTP_REQUEST_TIMEOUT', 'request_timeout'],
 ] as const);
 
+const NOTHING_PRESENTED: PresentedRequest = {
+  secret: undefined,
+  signature: undefined,
+  method: '',
+  path: '',
+  query: '',
+  header: () => undefined,
+};
+
 function serve(parts: ListenerParts, incoming: IncomingMessage, outgoing: ServerResponse): void {
   const requestId = parts.newId('request');
   const head = checkHead(incoming);
   const address = parts.readAddress(incoming);
   if (head instanceof Denial) {
-    parts.onRefused(head);
-    const empty = { method: '', path: '', query: '', secret: undefined };
-    newExchange({ incoming, outgoing }, { parts, head: empty, requestId, address }).refuse(head, {});
+    parts.onRefused(head, address);
+    newExchange({ incoming, outgoing }, { parts, head: NOTHING_PRESENTED, requestId, address }).refuse(
+      head,
+      {},
+    );
     return;
   }
-  const exchange = newExchange({ incoming, outgoing }, { parts, head, requestId, address });
-  const endpoint = parts.serveCall === undefined ? undefined : DATA_PATHS.get(head.path);
-  if (endpoint !== undefined && parts.serveCall !== undefined) {
-    if (head.method === 'POST') parts.serveCall(endpoint, exchange).catch(() => outgoing.destroy());
+  const path = parts.serveCall === undefined ? undefined : findCallPath(head.path);
+  const dialect = DIALECTS[path?.endpoint ?? 'chat.completions'];
+  const exchange = newExchange({ incoming, outgoing }, { parts, head, requestId, address, dialect });
+  if (path !== undefined && parts.serveCall !== undefined) {
+    if (head.method === 'POST') parts.serveCall(path, exchange).catch(() => outgoing.destroy());
     else {
       const denial = new Denial('method_not_allowed', { message: 'Use POST.' });
-      parts.onRefused(denial);
+      parts.onRefused(denial, address);
       exchange.refuse(denial, { allow: 'POST' });
     }
     return;
@@ -131,7 +140,13 @@ function serve(parts: ListenerParts, incoming: IncomingMessage, outgoing: Server
     method: head.method,
     url: `http://keyfold${incoming.url ?? '/'}`,
     headers: controlHeaders(incoming),
-    bindings: { secret: head.secret, requestId, address, readBody: () => exchange.readBody() },
+    bindings: {
+      presented: head,
+      requestId,
+      address,
+      readBody: (isProved) => exchange.readBody(isProved),
+      vouch: () => exchange.vouch(),
+    },
   };
   parts
     .serveControl(request)
@@ -141,12 +156,19 @@ function serve(parts: ListenerParts, incoming: IncomingMessage, outgoing: Server
 
 function newExchange(
   pair: { incoming: IncomingMessage; outgoing: ServerResponse },
-  of: { parts: ListenerParts; head: RequestHead; requestId: string; address: string },
+  of: {
+    parts: ListenerParts;
+    head: PresentedRequest;
+    requestId: string;
+    address: string;
+    dialect?: Dialect;
+  },
 ): NodeExchange {
   return new NodeExchange(pair, {
     head: of.head,
     requestId: of.requestId,
     address: of.address,
+    ...(of.dialect === undefined ? {} : { dialect: of.dialect }),
     bodyBytesMax: of.parts.bodyBytesMax,
   });
 }

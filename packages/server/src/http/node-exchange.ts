@@ -1,59 +1,82 @@
-/** `ClientExchange` over Node's request and response, speaking OpenAI's dialect. */
+/** `ClientExchange` over Node's request and response, in the dialect of the path that was asked. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ClientExchange, ClientStream, ResponseHeaders } from '../gateway/client-exchange.ts';
 import type { Denial } from '../kernel/denial.ts';
-import { renderOpenAiError } from '../kernel/error-bodies.ts';
+import {
+  type RenderedError,
+  renderAnthropicError,
+  renderGeminiError,
+  renderOpenAiError,
+} from '../kernel/error-bodies.ts';
 import type { Fault } from '../kernel/fault.ts';
-import { BODIES_BYTES_MAX, BodyBudget } from './body-budget.ts';
-import type { RequestHead } from './check-head.ts';
+import { BODIES_BYTES_MAX, BodyBudget, UNPROVED_BYTES_MAX } from './body-budget.ts';
+import type { Dialect } from '../providers/provider.ts';
 import { readBody } from './read-body.ts';
+import type { PresentedRequest } from '../signing/presented.ts';
 
-/** The one budget of the process, whatever it listens on. */
+/** The budgets of the process, whatever it listens on. */
 const BODIES = new BodyBudget(BODIES_BYTES_MAX);
+const UNPROVED = new BodyBudget(UNPROVED_BYTES_MAX);
 
 export class NodeExchange implements ClientExchange, ClientStream {
   readonly requestId: string;
-  readonly secret: string | undefined;
+  readonly presented: PresentedRequest;
   readonly address: string;
   readonly #incoming: IncomingMessage;
   readonly #outgoing: ServerResponse;
   readonly #bodyBytesMax: number;
+  readonly #dialect: Dialect;
   readonly #bodies: BodyBudget;
+  readonly #unproved: BodyBudget;
+  #unprovedBytes = 0;
 
   constructor(
     pair: { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse },
     facts: {
-      readonly head: RequestHead;
+      readonly head: PresentedRequest;
       readonly requestId: string;
       readonly address: string;
       readonly bodyBytesMax: number;
+      /** Of its errors; OpenAI's unless another is given. */
+      readonly dialect?: Dialect;
       /** The process's own unless another is given. */
       readonly bodies?: BodyBudget;
+      readonly unproved?: BodyBudget;
     },
   ) {
     this.#incoming = pair.incoming;
     this.#outgoing = pair.outgoing;
     this.#bodyBytesMax = facts.bodyBytesMax;
+    this.#dialect = facts.dialect ?? 'openai';
     this.#bodies = facts.bodies ?? BODIES;
-    this.secret = facts.head.secret;
+    this.#unproved = facts.unproved ?? UNPROVED;
+    this.presented = facts.head;
     this.requestId = facts.requestId;
     this.address = facts.address;
   }
 
-  readBody(): Promise<Buffer | Denial> {
+  readBody(isProved: boolean): Promise<Buffer | Denial> {
     let taken = 0;
     let isOver = this.#outgoing.destroyed;
     // The body is kept until the call is over: it may be sent for as long as there is an answer to wait for.
     this.#outgoing.once('close', () => {
       isOver = true;
       this.#bodies.give(taken);
+      this.vouch();
     });
     const take = (bytes: number) => {
-      if (isOver || !this.#bodies.take(bytes)) return false;
+      if (isOver || (!isProved && !this.#unproved.take(bytes))) return false;
+      if (!isProved) this.#unprovedBytes += bytes;
+      if (!this.#bodies.take(bytes)) return false;
       taken += bytes;
       return true;
     };
     return readBody(this.#incoming, { bytesMax: this.#bodyBytesMax, take });
+  }
+
+  vouch(): void {
+    this.#unproved.give(this.#unprovedBytes);
+    this.#unprovedBytes = 0;
   }
 
   onGone(listener: () => void): void {
@@ -67,7 +90,7 @@ export class NodeExchange implements ClientExchange, ClientStream {
   }
 
   respond(status: number, headers: ResponseHeaders, body: Buffer): void {
-    headers['x-request-id'] = this.requestId;
+    this.#identify(headers);
     headers['content-length'] = String(body.length);
     this.#outgoing.writeHead(status, headers).end(body);
   }
@@ -77,7 +100,7 @@ export class NodeExchange implements ClientExchange, ClientStream {
       this.#outgoing.destroy();
       return;
     }
-    const rendered = renderOpenAiError(refusal);
+    const rendered = this.#render(refusal);
     // A body that was not read in full would be taken for the next request: the connection ends here.
     const isUnread = !this.#incoming.complete;
     this.respond(
@@ -88,7 +111,7 @@ export class NodeExchange implements ClientExchange, ClientStream {
   }
 
   startStream(status: number, headers: ResponseHeaders): ClientStream {
-    headers['x-request-id'] = this.requestId;
+    this.#identify(headers);
     this.#outgoing.writeHead(status, headers);
     return this;
   }
@@ -107,7 +130,25 @@ export class NodeExchange implements ClientExchange, ClientStream {
 
   fail(fault: Fault): void {
     // The blank line ends an event that was cut off, so that the error stands in one of its own.
-    this.#outgoing.end(`\n\ndata: ${renderOpenAiError(fault).body}\n\n`);
+    const event = this.#dialect === 'anthropic' ? 'event: error\n' : '';
+    this.#outgoing.end(`\n\n${event}data: ${this.#render(fault).body}\n\n`);
+  }
+
+  #render(refusal: Denial | Fault): RenderedError {
+    switch (this.#dialect) {
+      case 'openai':
+        return renderOpenAiError(refusal);
+      case 'anthropic':
+        return renderAnthropicError(refusal, this.requestId);
+      case 'gemini':
+        return renderGeminiError(refusal);
+    }
+  }
+
+  /** Anthropic's clients look for the id under a name of their own. */
+  #identify(headers: ResponseHeaders): void {
+    headers['x-request-id'] = this.requestId;
+    if (this.#dialect === 'anthropic') headers['request-id'] = this.requestId;
   }
 
   destroy(): void {

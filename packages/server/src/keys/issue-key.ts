@@ -1,18 +1,20 @@
-/** Issues, rotates, changes and revokes keys. Each returns the steps for one unit of work, and the secret that is shown once. */
+/** Issues and rotates keys. Each returns the steps for one unit of work, and the secret that is shown once. */
 import { SECRET_BYTES, displaySecret, formatSecret } from '@keyfold/protocol';
 import type { Clock } from '../kernel/clock.ts';
+import { Denial } from '../kernel/denial.ts';
 import type { NewId } from '../kernel/new-id.ts';
 import type { RandomSource } from '../kernel/random.ts';
 import type { SqlStep } from '../storage/statement.ts';
-import type { Key, KeyVersion } from './key.ts';
+import { type CountedVersion, type Key, type KeyVersion, type KeyWithVersions, isLive } from './key.ts';
 import type { KeyHasher } from './key-hash.ts';
-import type { KeyStore, KeyWithVersions } from './key-store.ts';
+import type { KeyStore } from './key-store.ts';
+import { type RotationRequest, type VersionEnd, planEnd, planRotation } from './plan-rotation.ts';
 
 /** Seconds that a replaced version goes on working unless the caller says otherwise. */
 export const GRACE_S_DEFAULT = 300;
 export const GRACE_S_MAX = 30 * 86_400;
 
-export type KeyRules = Omit<Key, 'id' | 'createdAtMs' | 'revokedAtMs' | 'revision'>;
+export type KeyRules = Omit<Key, 'id' | 'createdAtMs' | 'revokedAtMs' | 'quarantinedAtMs' | 'revision'>;
 
 export interface IssuedKey {
   readonly key: Key;
@@ -20,6 +22,11 @@ export interface IssuedKey {
   /** The key itself. Shown once; only its hash is stored. */
   readonly secret: string;
   readonly steps: readonly SqlStep[];
+}
+
+export interface RotatedKey extends IssuedKey {
+  /** When the version before it ends; now when there is none that goes on. */
+  readonly previousExpiresAtMs: number;
 }
 
 export class KeyIssuer {
@@ -49,43 +56,67 @@ export class KeyIssuer {
       id: this.#newId('key'),
       createdAtMs: this.#clock.nowMs(),
       revokedAtMs: undefined,
+      quarantinedAtMs: undefined,
       revision: 1,
     };
-    const { version, secret } = this.#mint(key, 1);
+    const { version, secret } = this.#mint(key, { number: 1, rotationId: undefined });
     return { key, version, secret, steps: this.#store.insertSteps(key, version) };
   }
 
-  /** Adds a version; what was live goes on working for `graceS` seconds. Refused by its guard when two rotations meet. */
-  rotate(current: KeyWithVersions, graceS: number): IssuedKey & { readonly previousExpiresAtMs: number } {
-    const latest = current.versions[0];
-    const next = (latest?.version ?? 0) + 1;
-    const { version, secret } = this.#mint(current.key, next);
-    const graceEndMs = this.#clock.nowMs() + graceS * 1_000;
-    const previousExpiresAtMs = Math.min(graceEndMs, latest?.expiresAtMs ?? graceEndMs);
+  /** Adds a version; the one before it goes on working for `graceS` seconds, as `planRotation` says. */
+  rotate(
+    current: KeyWithVersions,
+    of: Omit<RotationRequest, 'nowMs'> & { readonly rotationId: KeyVersion['rotationId'] },
+  ): RotatedKey | Denial {
+    const plan = planRotation(current.versions, { ...of, nowMs: this.#clock.nowMs() });
+    if (plan instanceof Denial) return plan;
+    const { version, secret } = this.#mint(current.key, { number: plan.next, rotationId: of.rotationId });
     const steps = [
       this.#store.updateStep(current.key),
       this.#store.insertVersionStep(version),
-      // An end that comes earlier stands.
-      ...current.versions
-        .filter(({ expiresAtMs }) => (expiresAtMs ?? Infinity) > graceEndMs)
-        .map((previous) => this.#store.endVersionStep(previous, graceEndMs)),
+      ...plan.ends.map((end) => this.#store.endVersionStep(end.version, end.atMs)),
     ];
-    return { key: current.key, version, secret, steps, previousExpiresAtMs };
+    return { key: current.key, version, secret, steps, previousExpiresAtMs: plan.previousExpiresAtMs };
   }
 
-  #mint(key: Key, number: number): { version: KeyVersion; secret: string } {
+  /** Gives a version that was replaced, or was never used, another end. */
+  endVersion(
+    current: KeyWithVersions,
+    of: VersionEnd,
+  ): { readonly version: CountedVersion; readonly steps: readonly SqlStep[] } | Denial {
+    const end = planEnd(current.versions, { ...of, nowMs: this.#clock.nowMs() });
+    if (end instanceof Denial) return end;
+    return {
+      version: { ...end.version, expiresAtMs: end.atMs },
+      steps: [this.#store.updateStep(current.key), this.#store.endVersionStep(end.version, end.atMs)],
+    };
+  }
+
+  /** Ends every version at once; the next rotation gives the key a fresh one. */
+  endAll(current: KeyWithVersions): readonly SqlStep[] {
+    const nowMs = this.#clock.nowMs();
+    return current.versions
+      .filter((version) => isLive(version, nowMs))
+      .map((version) => this.#store.endVersionStep(version, nowMs));
+  }
+
+  #mint(
+    key: Key,
+    of: { readonly number: number; readonly rotationId: KeyVersion['rotationId'] },
+  ): { version: KeyVersion; secret: string } {
     const secret = formatSecret(key.kind, this.#random.bytes(SECRET_BYTES));
     const nowMs = this.#clock.nowMs();
     const lifeMs = (key.rotationIntervalS + GRACE_S_DEFAULT) * 1_000;
     const version: KeyVersion = {
       id: this.#newId('version'),
       keyId: key.id,
-      version: number,
+      version: of.number,
       display: displaySecret(secret),
       createdAtMs: nowMs,
       expiresAtMs: key.autoRotate ? nowMs + lifeMs : undefined,
       hash: this.#hasher.hash(secret),
       pepperVersion: this.#hasher.pepperVersion,
+      rotationId: of.rotationId,
     };
     return { version, secret };
   }

@@ -3,7 +3,7 @@ import type { Id, KeyKind, Permission } from '@keyfold/protocol';
 import type { Insertable, Selectable } from 'kysely';
 import type { MacField, RowMac } from '../sealing/row-mac.ts';
 import type { Schema } from '../storage/schema.ts';
-import type { Key, KeyVersion } from './key.ts';
+import type { Key, KeyVersion, ParentVersion, SigningPolicy } from './key.ts';
 
 export type KeyRow = Selectable<Schema['keys']>;
 export type VersionRow = Selectable<Schema['key_versions']>;
@@ -21,8 +21,14 @@ export function keyToRow(key: Key, mac: RowMac): Insertable<Schema['keys']> {
     requests_per_minute: key.limits.requestsPerMinute ?? null,
     tokens_per_minute: key.limits.tokensPerMinute ?? null,
     concurrent_requests: key.limits.concurrentRequests ?? null,
+    not_before: key.notBeforeMs ?? null,
     expires_at: key.expiresAtMs ?? null,
     revoked_at: key.revokedAtMs ?? null,
+    quarantined_at: key.quarantinedAtMs ?? null,
+    signing: jsonOrNull(key.signing),
+    parent_id: key.parent?.keyId ?? null,
+    parent_version: key.parent?.version ?? null,
+    canary: key.isCanary ? 1 : 0,
     auto_rotate: key.autoRotate ? 1 : 0,
     rotation_interval_s: key.rotationIntervalS,
     metadata: jsonOrNull(key.metadata),
@@ -49,8 +55,13 @@ export function keyFromRow(row: KeyRow, mac: RowMac): Key | undefined {
       tokensPerMinute: numberOrAbsent(row.tokens_per_minute),
       concurrentRequests: numberOrAbsent(row.concurrent_requests),
     },
+    notBeforeMs: numberOrAbsent(row.not_before),
     expiresAtMs: numberOrAbsent(row.expires_at),
     revokedAtMs: numberOrAbsent(row.revoked_at),
+    quarantinedAtMs: numberOrAbsent(row.quarantined_at),
+    signing: parseOrAbsent<SigningPolicy>(row.signing),
+    parent: parentOf(row),
+    isCanary: row.canary === 1n,
     autoRotate: row.auto_rotate === 1n,
     rotationIntervalS: Number(row.rotation_interval_s),
     metadata: parseOrAbsent<Record<string, string>>(row.metadata),
@@ -69,6 +80,8 @@ export function versionToRow(version: KeyVersion, mac: RowMac): Insertable<Schem
     display: version.display,
     created_at: version.createdAtMs,
     expires_at: version.expiresAtMs ?? null,
+    rotation_id: version.rotationId ?? null,
+    alerted_at: null,
   };
   return { ...row, mac: mac.sign('key_versions', versionMacFields(row)) };
 }
@@ -85,6 +98,7 @@ export function versionFromRow(row: VersionRow, mac: RowMac): KeyVersion | undef
     display: row.display,
     createdAtMs: Number(row.created_at),
     expiresAtMs: numberOrAbsent(row.expires_at),
+    rotationId: (row.rotation_id ?? undefined) as Id<'rotation'> | undefined,
   };
 }
 
@@ -109,7 +123,26 @@ function macFields(row: Omit<Insertable<Schema['keys']>, 'mac' | 'revision'>): r
     row.revoked_at ?? null,
     row.auto_rotate,
     row.rotation_interval_s,
+    ...laterFields(row),
   ];
+}
+
+/** Fields that a key may have since schema 2. Where none is set the MAC is that of schema 1, so that older keys stay valid. */
+function laterFields(row: Omit<Insertable<Schema['keys']>, 'mac' | 'revision'>): readonly MacField[] {
+  const fields = [
+    row.not_before ?? null,
+    row.quarantined_at ?? null,
+    row.signing ?? null,
+    row.parent_id ?? null,
+    row.parent_version ?? null,
+    Number(row.canary) === 0 ? null : 'canary',
+  ];
+  return fields.every((field) => field === null) ? [] : fields;
+}
+
+function parentOf(row: KeyRow): ParentVersion | undefined {
+  if (row.parent_id === null) return undefined;
+  return { keyId: row.parent_id as Id<'key'>, version: Number(row.parent_version) };
 }
 
 function jsonOrNull(value: unknown): string | null {

@@ -1,5 +1,6 @@
 /** What a key is: a stable id with rules, under which versions (the actual secrets) come and go. */
-import type { Id, KeyKind, Permission } from '@keyfold/protocol';
+import type { Id, KeyKind, Permission, SigningAlgorithm, SigningVersion } from '@keyfold/protocol';
+import type { DenialSubject } from '../kernel/denial.ts';
 
 /** Every permission of the key's kind. */
 export const EVERY_PERMISSION = '*';
@@ -9,6 +10,21 @@ export interface KeyLimits {
   readonly requestsPerMinute: number | undefined;
   readonly tokensPerMinute: number | undefined;
   readonly concurrentRequests: number | undefined;
+}
+
+/** How a key's requests are signed (security.md 4). */
+export interface SigningPolicy {
+  /** Refuses what is not signed: the bearer key alone is then worth nothing. */
+  readonly required: boolean;
+  readonly versions: readonly SigningVersion[];
+  /** Fixed here and never by a message. `ed25519`: the server holds nothing that could sign. */
+  readonly algorithm: SigningAlgorithm;
+}
+
+/** The version of a key that made a child key: the child ends with it. */
+export interface ParentVersion {
+  readonly keyId: Id<'key'>;
+  readonly version: number;
 }
 
 export interface Key {
@@ -23,8 +39,17 @@ export interface Key {
   /** CIDRs from which the key may be used; absent: anywhere. */
   readonly networks: readonly string[] | undefined;
   readonly limits: KeyLimits;
+  readonly notBeforeMs: number | undefined;
   readonly expiresAtMs: number | undefined;
   readonly revokedAtMs: number | undefined;
+  /** Set after a leak: no version works until it is lifted. */
+  readonly quarantinedAtMs: number | undefined;
+  /** Absent: requests are not signed. */
+  readonly signing: SigningPolicy | undefined;
+  /** Absent: not a child. */
+  readonly parent: ParentVersion | undefined;
+  /** A canary never works; whoever presents it has found what was laid out for thieves. */
+  readonly isCanary: boolean;
   readonly autoRotate: boolean;
   readonly rotationIntervalS: number;
   readonly metadata: Readonly<Record<string, string>> | undefined;
@@ -43,12 +68,55 @@ export interface KeyVersion {
   readonly display: string;
   readonly createdAtMs: number;
   readonly expiresAtMs: number | undefined;
+  /** The rotation that made it; absent for the first. */
+  readonly rotationId: Id<'rotation'> | undefined;
+}
+
+export interface CountedVersion extends KeyVersion {
+  /** Requests that it authenticated; may lag a few seconds behind. */
+  readonly uses: number;
+  readonly lastUsedAtMs: number | undefined;
+}
+
+/** A key with all that it ever had, newest first. */
+export interface KeyWithVersions {
+  readonly key: Key;
+  readonly versions: readonly CountedVersion[];
+}
+
+/** Nothing unsigned is accepted: the key's own policy says so, or that of its parent. */
+export function mustSign(principal: Pick<Principal, 'key' | 'parent'>): boolean {
+  return keysOf(principal).some(({ signing }) => signing?.required === true);
+}
+
+/** What most keys are: valid from now on, not signed, nobody's child, and no canary. */
+export const ORDINARY = {
+  notBeforeMs: undefined,
+  signing: undefined,
+  parent: undefined,
+  isCanary: false,
+} as const;
+
+/** The keys by whose rules a principal is judged: its own, and of a child its parent, whatever became of it since. */
+export function keysOf({ key, parent }: Pick<Principal, 'key' | 'parent'>): readonly Key[] {
+  return parent === undefined ? [key] : [key, parent.key];
+}
+
+/** What a refusal says, to the audit log alone, of the key that it is about. */
+export function subjectOf({ id, organizationId }: Key): DenialSubject {
+  return { keyId: id, organizationId };
+}
+
+export function isLive(version: KeyVersion, nowMs: number): boolean {
+  return version.expiresAtMs === undefined || version.expiresAtMs > nowMs;
 }
 
 /** Who acts: the result of authentication. */
 export interface Principal {
   readonly key: Key;
   readonly version: KeyVersion;
+  /** Of a child key: whatever its parent may not do, it may not either. */
+  readonly parent: { readonly key: Key; readonly version: KeyVersion } | undefined;
   /** The state of the organization that this was read in; a reservation holds only while it still stands. */
   readonly organizationRevision: number;
 }

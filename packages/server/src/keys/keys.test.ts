@@ -10,12 +10,15 @@ import { RootKey } from '../sealing/root-key.ts';
 import { RowMac } from '../sealing/row-mac.ts';
 import type { Database } from '../storage/database.ts';
 import { Authenticator } from './authenticate.ts';
-import { KeyIssuer, type KeyRules } from './issue-key.ts';
+import { KeyIssuer, type KeyRules, type RotatedKey } from './issue-key.ts';
+import { type KeyWithVersions, ORDINARY } from './key.ts';
 import { KeyHasher } from './key-hash.ts';
 import { KeyStore } from './key-store.ts';
+import { VersionUses } from './version-uses.ts';
 
 const organizationId = 'org_00000000' as Id<'organization'>;
 const RULES: KeyRules = {
+  ...ORDINARY,
   organizationId,
   projectId: 'prj_00000000' as Id<'project'>,
   kind: 'live',
@@ -72,6 +75,11 @@ for (const kind of DATABASE_KINDS) {
       const answer = await authenticator.authenticate(secret);
       return answer instanceof Denial ? answer.code : 'valid';
     };
+    const rotate = (current: KeyWithVersions, graceS: number): RotatedKey => {
+      const rotated = issuer.rotate(current, { graceS, rotationId: undefined, replacesUnused: false });
+      assert.ok(!(rotated instanceof Denial), 'the rotation was refused');
+      return rotated;
+    };
     const load = async (id: string) =>
       (await store.find(organizationId, id)) ?? assert.fail('the key is there');
 
@@ -120,7 +128,7 @@ for (const kind of DATABASE_KINDS) {
 
     test('rotation keeps the id; the old version works through its grace and not a millisecond longer', async () => {
       const { key, secret } = await issue();
-      const rotated = issuer.rotate(await load(key.id), 300);
+      const rotated = rotate(await load(key.id), 300);
       assert.deepEqual(await database.commit({ steps: rotated.steps }), { committed: true });
       authenticator.forget();
       assert.equal(rotated.previousExpiresAtMs, clock.nowMs() + 300_000);
@@ -141,8 +149,8 @@ for (const kind of DATABASE_KINDS) {
       const { key } = await issue();
       const current = await load(key.id);
       const outcomes = await Promise.all([
-        database.commit({ steps: issuer.rotate(current, 0).steps }),
-        database.commit({ steps: issuer.rotate(current, 0).steps }),
+        database.commit({ steps: rotate(current, 0).steps }),
+        database.commit({ steps: rotate(current, 0).steps }),
       ]);
       assert.deepEqual(
         outcomes.map((outcome) => outcome.committed),
@@ -151,13 +159,65 @@ for (const kind of DATABASE_KINDS) {
       assert.equal((await load(key.id)).versions.length, 2);
     });
 
-    test('a second rotation shortens no grace and lengthens none', async () => {
+    test('while a version is in its grace no other is added, unless none is to go on', async () => {
       const { key, secret } = await issue();
-      await database.commit({ steps: issuer.rotate(await load(key.id), 10).steps });
-      await database.commit({ steps: issuer.rotate(await load(key.id), 1_000).steps });
+      const second = rotate(await load(key.id), 10);
+      await database.commit({ steps: second.steps });
+      const ask = async (graceS: number, replacesUnused: boolean) =>
+        issuer.rotate(await load(key.id), { graceS, replacesUnused, rotationId: undefined });
+      const refused = await ask(1_000, false);
+      assert.ok(refused instanceof Denial && refused.code === 'conflict');
+      const third = await ask(0, false);
+      assert.ok(!(third instanceof Denial));
+      await database.commit({ steps: third.steps });
       authenticator.forget();
+      assert.deepEqual(
+        [await codeOf(secret), await codeOf(second.secret), await codeOf(third.secret)],
+        ['key_expired', 'key_expired', 'valid'],
+      );
+    });
+
+    test('whose answer was lost may renew again: the version that nobody used is replaced, the grace stands', async () => {
+      const { key, secret } = await issue();
+      const lost = rotate(await load(key.id), 10);
+      await database.commit({ steps: lost.steps });
+      const again = issuer.rotate(await load(key.id), {
+        graceS: 1_000,
+        replacesUnused: true,
+        rotationId: undefined,
+      });
+      assert.ok(!(again instanceof Denial));
+      await database.commit({ steps: again.steps });
+      authenticator.forget();
+      assert.deepEqual(
+        [await codeOf(secret), await codeOf(lost.secret), await codeOf(again.secret)],
+        ['valid', 'key_expired', 'valid'],
+      );
       clock.advance(10_000);
       assert.equal(await codeOf(secret), 'key_expired');
+    });
+
+    test('a replaced version can be ended early and kept longer, the newest in use and an ended one cannot', async () => {
+      const { key, secret } = await issue();
+      await database.commit({ steps: rotate(await load(key.id), 10).steps });
+      const end = async (version: number, graceS: number) => {
+        const ended = issuer.endVersion(await load(key.id), { version, graceS });
+        if (!(ended instanceof Denial)) await database.commit({ steps: ended.steps });
+        authenticator.forget();
+        return ended instanceof Denial ? ended.code : 'done';
+      };
+      assert.equal(await end(1, 100), 'done');
+      clock.advance(99_999);
+      assert.equal(await codeOf(secret), 'valid');
+      assert.equal(await end(1, 0), 'done');
+      assert.equal(await codeOf(secret), 'key_expired');
+      assert.deepEqual([await end(1, 10), await end(3, 0)], ['conflict', 'not_found']);
+      const uses = new VersionUses(database, clock);
+      uses.count((await load(key.id)).versions[0]?.id ?? '');
+      await uses.flush();
+      // The first use was being written already.
+      await database.barrier();
+      assert.equal(await end(2, 0), 'conflict');
     });
 
     test('revocation beats everything, and expiry needs no sweep', async () => {

@@ -3,13 +3,9 @@ import type { Compilable, Kysely } from 'kysely';
 import type { Schema } from './schema.ts';
 import type { Build, Guard, Prepare, SqlStep, Step } from './statement.ts';
 
-/**
- * Steps that take effect together or not at all. When a guarded step does not hold, the steps are undone and
- * `ifRefused` is executed in their place, in the same commit: a refusal can so be recorded as surely as a change.
- */
+/** Steps that take effect together or not at all: when a guarded step does not hold, all are undone. */
 export interface UnitOfWork {
   readonly steps: readonly Step[];
-  readonly ifRefused?: readonly Step[];
 }
 
 /** The unit took effect, or the guarded step of that index did not hold. */

@@ -1,15 +1,24 @@
 /** The tables, as Kysely sees them. Ids are text, times integer milliseconds, money integer nano-dollars; JSON is text. */
-import type { ColumnType } from 'kysely';
+import type { ColumnType, Generated } from 'kysely';
 
 /** Read as `bigint` from both databases, so that money never passes through a float. */
 type Integer = ColumnType<bigint, bigint | number, bigint | number>;
+/** Of a column that came later: a row that does not say has its default. */
+type LaterInteger = ColumnType<bigint, bigint | number | undefined, bigint | number>;
 type NullableInteger = ColumnType<bigint | null, bigint | number | null, bigint | number | null>;
 
 export interface Schema {
   /** Facts about this installation: schema version, root key check. */
   facts: { name: string; value: string };
   /** `revision` grows with every change in the organization: a reservation decided under an older one is refused. */
-  organizations: { id: string; name: string; created_at: Integer; revision: Integer };
+  organizations: {
+    id: string;
+    name: string;
+    created_at: Integer;
+    revision: Integer;
+    /** What happens to a key that is reported as leaked: `quarantine`, `rotate` or `revoke`. */
+    leak_policy: ColumnType<string, string | undefined, string>;
+  };
   projects: { id: string; organization_id: string; name: string; created_at: Integer };
   keys: {
     id: string;
@@ -23,8 +32,16 @@ export interface Schema {
     requests_per_minute: NullableInteger;
     tokens_per_minute: NullableInteger;
     concurrent_requests: NullableInteger;
+    not_before: NullableInteger;
     expires_at: NullableInteger;
     revoked_at: NullableInteger;
+    quarantined_at: NullableInteger;
+    /** JSON of the signing policy. */
+    signing: string | null;
+    /** The key whose version made this child. */
+    parent_id: string | null;
+    parent_version: NullableInteger;
+    canary: Integer;
     auto_rotate: Integer;
     rotation_interval_s: Integer;
     metadata: string | null;
@@ -43,8 +60,30 @@ export interface Schema {
     display: string;
     created_at: Integer;
     expires_at: NullableInteger;
+    rotation_id: string | null;
+    /** When its owner was told that it is about to end unrenewed. */
+    alerted_at: NullableInteger;
     mac: string;
   };
+  /** How often a version authenticated a request, counted apart from its row, which seldom changes. */
+  version_uses: { version_id: string; uses: Integer; last_used_at: Integer };
+  /** What a key's requests are signed with. Like a key, it has versions. */
+  signing_secrets: {
+    id: string;
+    key_id: string;
+    version: Integer;
+    algorithm: string;
+    /** HMAC of the secret under the pepper, base64url, by which a leaked one is found; absent for a public key. */
+    hash: string | null;
+    /** The sealed secret, or the public key as base64url. */
+    material: string;
+    display: string;
+    created_at: Integer;
+    expires_at: NullableInteger;
+    mac: string;
+  };
+  /** Values that were used up, such as nonces of signed requests, in the order in which they came. */
+  claims: { id: Generated<bigint>; value: string };
   budgets: {
     id: string;
     organization_id: string;
@@ -61,7 +100,6 @@ export interface Schema {
   /** Reservations that are not yet resolved. Resolving one deletes its row here and writes its row in `calls`. */
   reservations: {
     id: string;
-    node: Integer;
     boot: string;
     reserved_at: Integer;
     held_nanos: Integer;
@@ -94,10 +132,18 @@ export interface Schema {
     cache_write_tokens: Integer;
     output_tokens: Integer;
     reasoning_tokens: Integer;
+    audio_input_tokens: LaterInteger;
+    image_input_tokens: LaterInteger;
+    audio_output_tokens: LaterInteger;
+    image_output_tokens: LaterInteger;
     held_nanos: Integer;
     cost_nanos: Integer;
     reserved_at: Integer;
     resolved_at: Integer;
+    /** From 1: a call that is retried or falls back has a row for each attempt, all with its request id. */
+    attempt: LaterInteger;
+    /** The route that the client asked for, where it was one. */
+    route: string | null;
   };
   credentials: {
     id: string;
@@ -107,8 +153,24 @@ export interface Schema {
     base_url: string;
     allow_networks: string;
     models: string | null;
+    weight: LaterInteger;
+    /** JSON of its limits; none where it is null. */
+    limits: string | null;
     version: Integer;
     sealed: string;
+    /** The secret before the last rotation, and until when it may still be used. */
+    previous_sealed: string | null;
+    previous_until: NullableInteger;
+    created_at: Integer;
+    updated_at: Integer;
+  };
+  /** Public model names; `targets` and `retry` are JSON. */
+  routes: {
+    id: string;
+    organization_id: string;
+    name: string;
+    targets: string;
+    retry: string;
     created_at: Integer;
     updated_at: Integer;
   };

@@ -1,4 +1,5 @@
 /** Statements: built and typed by Kysely for either dialect; those of the call path are compiled once, at start. */
+import { NONCE_LIFE_S } from '@keyfold/protocol';
 import { type Compilable, type Expression, type Kysely, sql } from 'kysely';
 import type { Schema } from './schema.ts';
 
@@ -33,7 +34,18 @@ export interface BalanceStep {
   readonly cap?: bigint;
 }
 
-export type Step = SqlStep | AppendStep | BalanceStep;
+/** Uses up a value; a guard that nobody has in the last `CLAIMS_KEPT_MS`. */
+export interface ClaimStep {
+  /** 16 characters of base64url: a digest of what is claimed, since all that matters is whether two are the same. */
+  readonly claim: string;
+}
+
+/** A request may be judged by its head, and claim when its body has come. */
+const BODY_MS = 60_000;
+/** Every claim is kept at least so long, by clocks that do not jump. */
+export const CLAIMS_KEPT_MS = NONCE_LIFE_S * 1_000 + BODY_MS;
+
+export type Step = SqlStep | AppendStep | BalanceStep | ClaimStep;
 
 export type Build = (db: Kysely<Schema>) => Compilable;
 type Values = Readonly<Record<string, SqlValue>>;

@@ -5,6 +5,7 @@ import { type ChainState, chainRecord } from '../audit-chain.ts';
 import type { UnitResult } from '../group-commit.ts';
 import { BalanceBatch, type BalanceRow } from '../balance-batch.ts';
 import type { BalanceName, SqlStep, Step } from '../statement.ts';
+import { ClaimBatch, INSERT_CLAIMS, REMOVE_CLAIMS, claimsOf } from './claim-batch.ts';
 import type { Connected } from './connect.ts';
 
 /** The longest wait for the server to take leave. */
@@ -36,6 +37,7 @@ export class PostgresSession {
   readonly node: number;
   #chain: ChainState;
   #onEnd: (() => void) | undefined;
+  #claims = new ClaimBatch([]);
   #balances = new BalanceBatch(() => {
     throw new Error('no transaction is running');
   });
@@ -59,10 +61,12 @@ export class PostgresSession {
     const chainBefore = this.#chain;
     try {
       await this.#client.query('begin');
+      this.#claims = await this.#insertClaims(units);
       this.#balances = await this.#lockBalances(units);
       const results: UnitResult[] = [];
       for (const unit of units) results.push(await this.#runUnit(unit, nowMs));
       await this.#writeBalances(this.#balances);
+      await this.#removeClaims(this.#claims.unused);
       // To the commit of an aborted transaction the server answers with a rollback, which is no error to it.
       const { command } = await this.#client.query('commit');
       if (command !== 'COMMIT') throw new Error(`the server answered the commit with ${command}`);
@@ -86,14 +90,29 @@ export class PostgresSession {
     this.#onEnd = undefined;
   }
 
+  async #insertClaims(units: readonly UnitOfWork[]): Promise<ClaimBatch> {
+    const values = claimsOf(units);
+    if (values.length === 0) return new ClaimBatch([]);
+    const { rows } = await this.#client.query<{ value: string }>({
+      name: 'keyfold_insert_claims',
+      text: INSERT_CLAIMS,
+      values: [values],
+    });
+    return new ClaimBatch(rows.map(({ value }) => value));
+  }
+
+  async #removeClaims(unused: readonly string[]): Promise<void> {
+    if (unused.length > 0) await this.#client.query(REMOVE_CLAIMS, [unused]);
+  }
+
   /**
    * Makes and locks, in one order, every balance that the batch will change, whatever the order of its units: two nodes
    * so never deadlock, and what is read stays true until the commit.
    */
   async #lockBalances(units: readonly UnitOfWork[]): Promise<BalanceBatch> {
     const names = new Map<string, BalanceName>();
-    for (const { steps, ifRefused = [] } of units) {
-      for (const step of [...steps, ...ifRefused]) {
+    for (const { steps } of units) {
+      for (const step of steps) {
         if ('balance' in step) names.set(nameOf(step.balance), step.balance);
       }
     }
@@ -142,7 +161,11 @@ export class PostgresSession {
   }
 
   async #runUnit(unit: UnitOfWork, nowMs: number): Promise<UnitResult> {
-    const before = { chain: this.#chain, balances: this.#balances.mark() };
+    const before = {
+      chain: this.#chain,
+      balances: this.#balances.mark(),
+      claims: this.#claims.mark(),
+    };
     this.#sendAhead('savepoint unit');
     try {
       const refusedStep = await this.#runSteps(unit.steps, nowMs);
@@ -151,7 +174,6 @@ export class PostgresSession {
         return { committed: true };
       }
       await this.#undo(before);
-      if (unit.ifRefused !== undefined) await this.#runSteps(unit.ifRefused, nowMs);
       this.#sendAhead('release savepoint unit');
       return { committed: false, refusedStep };
     } catch (error) {
@@ -165,10 +187,15 @@ export class PostgresSession {
     this.#client.query(sql).catch(() => undefined);
   }
 
-  async #undo(before: { readonly chain: ChainState; readonly balances: number }): Promise<void> {
+  async #undo(before: {
+    readonly chain: ChainState;
+    readonly balances: number;
+    readonly claims: number;
+  }): Promise<void> {
     await this.#client.query('rollback to savepoint unit');
     this.#chain = before.chain;
     this.#balances.undoTo(before.balances);
+    this.#claims.undoTo(before.claims);
   }
 
   /** Sends every step at once and then looks at the guards: one round trip a unit, since an unheld guard undoes all anyway. */
@@ -177,7 +204,8 @@ export class PostgresSession {
     for (const [index, answer] of answers.entries()) {
       const step = steps[index];
       const guarded =
-        step !== undefined && (('sql' in step && step.guard !== undefined) || 'balance' in step);
+        step !== undefined &&
+        (('sql' in step && step.guard !== undefined) || 'balance' in step || 'claim' in step);
       if (answer.status === 'rejected') throw answer.reason;
       if (guarded && answer.value === 0) return index;
     }
@@ -186,6 +214,7 @@ export class PostgresSession {
 
   async #runStep(step: Step, nowMs: number): Promise<number> {
     if ('append' in step) return this.#append(step.append, nowMs);
+    if ('claim' in step) return Number(this.#claims.take(step.claim));
     return 'balance' in step ? Number(this.#balances.apply(step)) : this.#send(step);
   }
 

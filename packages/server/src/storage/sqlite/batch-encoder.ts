@@ -1,7 +1,7 @@
 /** Writes units of work in the form in which they cross to the SQLite worker. */
 import type { UnitOfWork } from '../database.ts';
 import type { BalanceName, Step } from '../statement.ts';
-import { BALANCE, type WireStep, type WireUnit, type WireValue } from './messages.ts';
+import { BALANCE, CLAIM, type WireStep, type WireUnit, type WireValue } from './messages.ts';
 
 const SAFE = BigInt(Number.MAX_SAFE_INTEGER);
 
@@ -15,13 +15,13 @@ export class BatchEncoder {
     this.#numberOf = numberOf;
   }
 
-  encodeUnit({ steps, ifRefused }: UnitOfWork): WireUnit {
-    const wire = steps.map((step) => this.#encodeStep(step));
-    return ifRefused === undefined ? [wire] : [wire, ifRefused.map((step) => this.#encodeStep(step))];
+  encodeUnit({ steps }: UnitOfWork): WireUnit {
+    return steps.map((step) => this.#encodeStep(step));
   }
 
   #encodeStep(step: Step): WireStep {
     if ('append' in step) return this.texts.push(step.append) - 1;
+    if ('claim' in step) return [CLAIM, step.claim];
     if ('balance' in step) {
       const cap = step.cap === undefined ? null : encodeInteger(step.cap);
       return [

@@ -16,17 +16,18 @@ export type WireValue = string | number | null | readonly [integer: string];
 
 /**
  * A statement: `[statement number, guarded 0|1, ...values]`. A balance: `[-1, number in balances, posted, held, cap]`.
- * A plain number: append the audit record of that number in `texts`.
+ * A claim: `[-2, value]`. A plain number: append the audit record of that number in `texts`.
  */
 export type WireStep =
   | readonly [statement: number, guarded: 0 | 1, ...values: WireValue[]]
   | readonly [balance: typeof BALANCE, name: number, posted: WireValue, held: WireValue, cap: WireValue]
+  | readonly [claim: typeof CLAIM, value: string]
   | number;
 
 export const BALANCE = -1;
+export const CLAIM = -2;
 
-/** Steps, and what to do in their place when a guard does not hold. */
-export type WireUnit = readonly [steps: readonly WireStep[], ifRefused?: readonly WireStep[]];
+export type WireUnit = readonly WireStep[];
 
 /** A batch crosses as one JSON text: copying a text is cheaper than cloning the many small objects in it. */
 export interface WireBatch {

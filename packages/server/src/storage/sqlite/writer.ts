@@ -4,8 +4,10 @@ import { type ChainState, EMPTY_CHAIN, chainRecord } from '../audit-chain.ts';
 import type { SqlValue } from '../statement.ts';
 import { type BalanceRow, BalanceBatch } from '../balance-batch.ts';
 import { decodeInteger } from './batch-encoder.ts';
+import { ClaimIndex } from './claim-index.ts';
 import {
   BALANCE,
+  CLAIM,
   type WireBatch,
   type WireResult,
   type WireStep,
@@ -19,6 +21,14 @@ const ALL_HELD = -1;
 
 type WireStatement = readonly [statement: number, guarded: 0 | 1, ...values: WireValue[]];
 type WireBalance = readonly [number, name: number, posted: WireValue, held: WireValue, cap: WireValue];
+type WireClaim = readonly [number, value: string];
+
+/** Where a unit began, in all that is kept in memory until the commit. */
+interface Mark {
+  readonly chain: ChainState;
+  readonly balances: number;
+  readonly claims: number;
+}
 
 interface Prepared {
   readonly statement: StatementSync;
@@ -34,6 +44,8 @@ export class SqliteWriter {
   readonly #commit: StatementSync;
   readonly #getBalance: StatementSync;
   readonly #setBalance: StatementSync;
+  readonly #insertClaim: StatementSync;
+  readonly #claims: ClaimIndex;
   #chain: ChainState;
   #balances = new BalanceBatch(() => {
     throw new Error('no transaction is running');
@@ -58,6 +70,8 @@ export class SqliteWriter {
       `insert into balances (budget_id, period_start, posted_nanos, held_nanos) values (?, ?, ?, ?)
        on conflict do update set posted_nanos = excluded.posted_nanos, held_nanos = excluded.held_nanos`,
     );
+    this.#insertClaim = db.prepare('insert into claims (value) values (?)');
+    this.#claims = readClaims(db);
     this.#chain = readChain(db);
   }
 
@@ -87,15 +101,19 @@ export class SqliteWriter {
         for (const row of this.#balances.changed()) {
           this.#setBalance.run(row.budgetId, row.periodStartMs, row.posted, row.held);
         }
+        for (const value of this.#claims.pending) this.#insertClaim.run(value);
         this.#commit.run();
+        this.#claims.settle();
         return results;
       }
     } catch (error) {
       this.#chain = chainBefore;
+      this.#claims.undoTo(0);
       if (this.#db.isTransaction) this.#db.exec('rollback');
       throw error;
     }
     this.#chain = chainBefore;
+    this.#claims.undoTo(0);
     this.#db.exec('rollback');
     return undefined;
   }
@@ -103,15 +121,14 @@ export class SqliteWriter {
   /** `undefined` when a unit must be undone after it has written, or broke. */
   #runPlainly(batch: WireBatch): WireResult[] | undefined {
     const results: WireResult[] = [];
-    for (const [steps, ifRefused] of batch.units) {
+    for (const steps of batch.units) {
       this.#hasWritten = false;
-      const mark = this.#balances.mark();
+      const before = this.#mark();
       try {
         const refusedStep = this.#runSteps(steps, batch.nowMs);
         if (refusedStep !== ALL_HELD) {
           if (this.#hasWritten) return undefined;
-          this.#balances.undoTo(mark);
-          if (ifRefused !== undefined) this.#runSteps(ifRefused, batch.nowMs);
+          this.#undoInMemory(before);
         }
         results.push(refusedStep);
       } catch (error) {
@@ -127,15 +144,12 @@ export class SqliteWriter {
     return batch.units.map((unit) => this.#runUnit(unit, batch.nowMs));
   }
 
-  #runUnit([steps, ifRefused]: WireUnit, nowMs: number): WireResult {
-    const before = { chain: this.#chain, balances: this.#balances.mark() };
+  #runUnit(steps: WireUnit, nowMs: number): WireResult {
+    const before = this.#mark();
     this.#db.exec('savepoint unit');
     try {
       const refusedStep = this.#runSteps(steps, nowMs);
-      if (refusedStep !== ALL_HELD) {
-        this.#undo(before);
-        if (ifRefused !== undefined) this.#runSteps(ifRefused, nowMs);
-      }
+      if (refusedStep !== ALL_HELD) this.#undo(before);
       this.#db.exec('release unit');
       return refusedStep;
     } catch (error) {
@@ -146,10 +160,19 @@ export class SqliteWriter {
     }
   }
 
-  #undo(before: { readonly chain: ChainState; readonly balances: number }): void {
+  #mark(): Mark {
+    return { chain: this.#chain, balances: this.#balances.mark(), claims: this.#claims.mark() };
+  }
+
+  #undo(before: Mark): void {
     this.#db.exec('rollback to unit');
+    this.#undoInMemory(before);
+  }
+
+  #undoInMemory(before: Mark): void {
     this.#chain = before.chain;
     this.#balances.undoTo(before.balances);
+    this.#claims.undoTo(before.claims);
   }
 
   /** Index of the guarded step that did not hold, or `ALL_HELD`. */
@@ -160,6 +183,8 @@ export class SqliteWriter {
       if (typeof step === 'number') this.#appendRecord(this.#texts[step] ?? '', nowMs);
       else if (step[0] === BALANCE) {
         if (!this.#changeBalance(step as WireBalance)) return index;
+      } else if (step[0] === CLAIM) {
+        if (!this.#claims.add((step as WireClaim)[1])) return index;
       } else if (!this.#runStatement(step as WireStatement) && step[1] === 1) return index;
     }
     return ALL_HELD;
@@ -215,4 +240,13 @@ function readChain(db: DatabaseSync): ChainState {
     .prepare('select sequence, head from audit_records where node = ? order by sequence desc limit 1')
     .get(NODE) as { sequence: number; head: string } | undefined;
   return last === undefined ? EMPTY_CHAIN : last;
+}
+
+/** How old a row is cannot be told from a clock that may have jumped: each is kept its whole time from now. */
+function readClaims(db: DatabaseSync): ClaimIndex {
+  const claims = new ClaimIndex(() => performance.now());
+  const rows = db.prepare('select value from claims').iterate();
+  for (const { value } of rows as Iterable<{ value: string }>) claims.add(value);
+  claims.settle();
+  return claims;
 }
