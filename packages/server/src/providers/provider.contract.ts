@@ -1,35 +1,42 @@
-/** What every provider guarantees. Run it with a provider and a stream of that provider's own. */
+/** What every provider guarantees. Run it with a provider, an endpoint, and a stream and a body of that endpoint's own. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Provider } from './provider.ts';
-import { modelCall, runTap } from '../../test/model-call.ts';
+import { DIALECTS, type Endpoint, type ModelCall, type Provider } from './provider.ts';
+import { type CallOptions, modelCall, runTap } from '../../test/model-call.ts';
 
 export interface ProviderSubject {
   readonly provider: Provider;
-  /** A complete streamed chat answer that reports usage. */
+  /** One that generates, and can be streamed. */
+  readonly endpoint: Endpoint;
+  /** The one header that the secret is sent in; absent where there is no upstream. */
+  readonly secretHeader?: string;
+  /** A complete streamed answer that reports usage. */
   readonly stream: Buffer;
   /** The same without any usage. */
   readonly streamWithoutUsage: Buffer;
   /** A stream that breaks off with an error. */
   readonly streamWithError: Buffer;
-  /** A complete chat answer that was not streamed. */
+  /** A complete answer that was not streamed. */
   readonly body: Buffer;
+  /** Usage rides on a piece of the streamed answer, and so nothing is kept from any client. */
+  readonly hasUsageInAnswer?: boolean;
 }
 
 const UNKNOWN = { x_new_field: { deep: [1, 'é', null] }, temperature: 0.25 };
 const MESSAGES = { messages: [{ role: 'user', content: 'hello', x_new_field: true }] };
 
 export function testProvider(name: string, subject: ProviderSubject): void {
-  const { provider } = subject;
-  const silent = modelCall({ model: 'm', stream: true, ...MESSAGES });
-  const asking = modelCall({
-    model: 'm',
-    stream: true,
-    stream_options: { include_usage: true },
-    ...MESSAGES,
-  });
+  const { provider, endpoint } = subject;
+  const newCall = (body: object, options: CallOptions = {}): ModelCall =>
+    modelCall({ model: 'm', ...body, ...MESSAGES }, { endpoint, ...options });
+  const silent = newCall({ stream: true });
+  const asking = newCall({ stream: true, stream_options: { include_usage: true } });
 
   describe(`${name} keeps the contract of a provider`, () => {
+    test('it is asked in the dialect of its endpoint', () => {
+      assert.ok(provider.dialects.includes(DIALECTS[endpoint]));
+    });
+
     test('a stream cut at any byte is relayed and read as the whole', () => {
       for (const call of [silent, asking]) {
         for (const stream of [subject.stream, subject.streamWithoutUsage, subject.streamWithError]) {
@@ -50,15 +57,23 @@ export function testProvider(name: string, subject: ProviderSubject): void {
       assert.equal(summary.completed, true);
     });
 
-    test('a client that did not ask gets everything but usage', () => {
-      const { relayed, summary } = runTap(provider.createStreamTap(silent), subject.stream);
-      assert.ok(!/"usage":\s*\{/.test(relayed));
-      assert.ok('usage' in summary.reading);
-    });
+    if (DIALECTS[endpoint] === 'openai') {
+      test('a client that did not ask gets everything but usage', () => {
+        const { relayed, summary } = runTap(provider.createStreamTap(silent), subject.stream);
+        if (subject.hasUsageInAnswer === true) assert.equal(relayed, subject.stream.toString());
+        else assert.ok(!/"usage":\s*\{/.test(relayed));
+        assert.ok('usage' in summary.reading);
+      });
+    } else {
+      test('usage is part of the dialect, and no client need ask for it', () => {
+        const asked = runTap(provider.createStreamTap(asking), subject.stream);
+        assert.deepEqual(runTap(provider.createStreamTap(silent), subject.stream), asked);
+      });
+    }
 
     test('usage is whole numbers in disjoint classes', () => {
       const streamed = runTap(provider.createStreamTap(silent), subject.stream).summary.reading;
-      for (const reading of [streamed, provider.readUsage('chat.completions', subject.body)]) {
+      for (const reading of [streamed, provider.readUsage(endpoint, subject.body)]) {
         assert.ok('usage' in reading);
         for (const tokens of Object.values(reading.usage))
           assert.ok(Number.isSafeInteger(tokens) && tokens >= 0);
@@ -68,7 +83,7 @@ export function testProvider(name: string, subject: ProviderSubject): void {
     test('missing usage is missing, never zero', () => {
       const { summary } = runTap(provider.createStreamTap(silent), subject.streamWithoutUsage);
       assert.deepEqual(summary.reading, { problem: 'missing' });
-      assert.deepEqual(provider.readUsage('chat.completions', Buffer.from('{}')), { problem: 'missing' });
+      assert.deepEqual(provider.readUsage(endpoint, Buffer.from('{}')), { problem: 'missing' });
     });
 
     test('an error in mid-stream reaches the client, and the stream is not complete', () => {
@@ -81,7 +96,7 @@ export function testProvider(name: string, subject: ProviderSubject): void {
     test('nonsense is judged, not thrown at', () => {
       for (const nonsense of ['', '\u0000', '{', '{"error":7}', 'null', '<html></html>']) {
         const body = Buffer.from(nonsense);
-        assert.ok('problem' in provider.readUsage('chat.completions', body));
+        assert.ok('problem' in provider.readUsage(endpoint, body));
         for (const status of [100, 302, 400, 401, 404, 429, 500, 503, 999]) {
           assert.ok(
             ['never', 'elsewhere', 'anywhere'].includes(provider.classifyFailure(status, body).retry),
@@ -92,10 +107,7 @@ export function testProvider(name: string, subject: ProviderSubject): void {
     });
 
     test('fields that Keyfold does not know are kept', () => {
-      const call = modelCall(
-        { model: 'alias', ...UNKNOWN, ...MESSAGES },
-        { upstreamModel: 'real', outputTokensCap: 9 },
-      );
+      const call = newCall({ model: 'alias', ...UNKNOWN }, { upstreamModel: 'real', outputTokensCap: 9 });
       if (provider.answer !== undefined) {
         assert.equal(provider.answer(call).status, 200);
         return;
@@ -109,14 +121,14 @@ export function testProvider(name: string, subject: ProviderSubject): void {
       assert.equal(sent['model'], 'real');
     });
 
-    test('the secret is in the authorization header and nowhere else', () => {
-      if (provider.answer !== undefined) {
+    test('the secret is in its own header and nowhere else', () => {
+      if (subject.secretHeader === undefined) {
         assert.throws(() => provider.buildRequest(silent, 'secret-value'), TypeError);
         return;
       }
       const { headers, body, path } = provider.buildRequest(silent, 'secret-value');
-      const { authorization, ...others } = headers;
-      assert.match(authorization ?? '', /secret-value$/);
+      const { [subject.secretHeader]: own, ...others } = headers;
+      assert.match(own ?? '', /^(?:Bearer )?secret-value$/);
       assert.ok(!JSON.stringify([others, body.toString(), path]).includes('secret-value'));
     });
   });

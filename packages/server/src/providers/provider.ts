@@ -4,7 +4,32 @@
  */
 import type { JsonObjectScan } from '../kernel/json-scan.ts';
 
-export type Endpoint = 'chat.completions' | 'completions' | 'embeddings';
+export type OpenAiEndpoint = 'chat.completions' | 'completions' | 'embeddings';
+export type AnthropicEndpoint = 'messages' | 'messages.count_tokens';
+/** The methods of `/v1beta/models/{model}:method`. */
+export type GeminiEndpoint =
+  | 'generateContent'
+  | 'streamGenerateContent'
+  | 'countTokens'
+  | 'embedContent'
+  | 'batchEmbedContents';
+export type Endpoint = OpenAiEndpoint | AnthropicEndpoint | GeminiEndpoint;
+
+/** The wire format that a client or a provider speaks. */
+export type Dialect = 'openai' | 'anthropic' | 'gemini';
+
+export const DIALECTS: Readonly<Record<Endpoint, Dialect>> = {
+  'chat.completions': 'openai',
+  completions: 'openai',
+  embeddings: 'openai',
+  messages: 'anthropic',
+  'messages.count_tokens': 'anthropic',
+  generateContent: 'gemini',
+  streamGenerateContent: 'gemini',
+  countTokens: 'gemini',
+  embedContent: 'gemini',
+  batchEmbedContents: 'gemini',
+};
 
 /** One call as the client wrote it, with what the gateway decided about it. */
 export interface ModelCall {
@@ -34,14 +59,23 @@ export interface UpstreamRequest {
 
 /**
  * Tokens by class, as the vendor measured them. The classes are disjoint: cached input and cache writes are not in
- * `inputTokens`, reasoning is not in `outputTokens`. Every count is a whole number from 0 to 2^53 − 1.
+ * `inputTokens`, long cache writes are not in `cacheWriteTokens`, reasoning is not in `outputTokens`, and audio and images
+ * are in neither. Cached audio has a class of its own; cached images are cached input. Every count is a whole number from
+ * 0 to 2^53 − 1; one that is absent is none, since few vendors have its class.
  */
 export interface ReportedUsage {
   readonly inputTokens: number;
   readonly cachedInputTokens: number;
   readonly cacheWriteTokens: number;
+  /** Writes to a cache that lives longer than the vendor's default. */
+  readonly longCacheWriteTokens?: number;
+  readonly audioInputTokens?: number;
+  readonly cachedAudioInputTokens?: number;
+  readonly imageInputTokens?: number;
   readonly outputTokens: number;
   readonly reasoningTokens: number;
+  readonly audioOutputTokens?: number;
+  readonly imageOutputTokens?: number;
 }
 
 /**
@@ -57,7 +91,16 @@ export type UsageProblem =
   | 'not_finite'
   | 'not_a_number';
 
-export type UsageReading = { readonly usage: ReportedUsage } | { readonly problem: UsageProblem };
+/**
+ * What a vendor charges for besides tokens at the model's price, by what it reported: searches by the piece, sound, whose
+ * tokens have prices of their own, and ways of serving that multiply every price.
+ */
+export type UnpricedCharge = 'web_search' | 'audio' | 'fast_mode' | 'priority_tier' | 'inference_region';
+
+/** `unpriced` is absent where the tokens tell the whole cost. */
+export type UsageReading =
+  | { readonly usage: ReportedUsage; readonly unpriced?: readonly UnpricedCharge[] }
+  | { readonly problem: UsageProblem };
 
 /** What a tap knows once the stream has ended, for whatever reason. */
 export interface StreamSummary {
@@ -101,6 +144,8 @@ export interface LocalAnswer {
 
 export interface Provider {
   readonly id: string;
+  /** What it is asked in; a call in another dialect is not given to it. */
+  readonly dialects: readonly Dialect[];
   /** The request for `call`, authorized with `secret`. Fields that Keyfold does not know pass as they are. */
   buildRequest(call: ModelCall, secret: string): UpstreamRequest;
   /** Usage of a complete answer that was not streamed. Never throws. */

@@ -1,15 +1,14 @@
 /** Responsible for which providers there are. */
-import { createOpenAiCompatible } from './openai-compatible/provider.ts';
+import { anthropic } from './anthropic/provider.ts';
+import { deepseek } from './deepseek/provider.ts';
+import { gemini } from './gemini/provider.ts';
+import { openAiCompatible } from './openai-compatible/provider.ts';
+import { openai } from './openai/provider.ts';
 import type { Provider } from './provider.ts';
 import { sandbox } from './sandbox/provider.ts';
 
 const PROVIDERS: ReadonlyMap<string, Provider> = new Map(
-  [
-    createOpenAiCompatible({ id: 'openai', chatLimitField: 'max_completion_tokens' }),
-    // The older name is the one that every compatible server knows.
-    createOpenAiCompatible({ id: 'openai-compatible', chatLimitField: 'max_tokens' }),
-    sandbox,
-  ].map((provider) => [provider.id, provider]),
+  [openai, anthropic, gemini, deepseek, openAiCompatible, sandbox].map((provider) => [provider.id, provider]),
 );
 
 export function findProvider(id: string): Provider | undefined {

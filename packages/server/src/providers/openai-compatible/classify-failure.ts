@@ -3,21 +3,11 @@
  * of the body `{"error": {"message", "type", "param", "code"}}`.
  */
 import { JsonRefusal, parseJsonObject } from '../../kernel/json-scan.ts';
+import { failureClass } from '../failure-class.ts';
 import type { FailureClass, FailureKind } from '../provider.ts';
 
-const RETRY: Readonly<Record<FailureKind, FailureClass['retry']>> = {
-  request: 'never',
-  credential: 'elsewhere',
-  model: 'elsewhere',
-  quota: 'elsewhere',
-  rate_limit: 'elsewhere',
-  overload: 'anywhere',
-  server: 'anywhere',
-};
-
 export function classifyFailure(status: number, body: Buffer): FailureClass {
-  const kind = kindOf(status, body);
-  return { kind, retry: RETRY[kind] };
+  return failureClass(kindOf(status, body));
 }
 
 function kindOf(status: number, body: Buffer): FailureKind {
@@ -49,7 +39,8 @@ function kindOfOthers(status: number, body: Buffer): FailureKind {
   return 'server';
 }
 
-function readCodes(body: Buffer): unknown[] {
+/** What the error says of itself: its `code` and its `type`. */
+export function readCodes(body: Buffer): unknown[] {
   const fields = parseJsonObject(body);
   const error = fields instanceof JsonRefusal ? undefined : fields['error'];
   if (typeof error !== 'object' || error === null) return [];

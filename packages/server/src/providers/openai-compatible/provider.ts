@@ -1,21 +1,15 @@
-/** Assembles the provider for servers that speak OpenAI's wire format: OpenAI itself, vLLM, Ollama and many more. */
+/** Assembles the provider for servers that speak OpenAI's wire format, each in its own way: vLLM, Ollama and many more. */
 import type { Provider } from '../provider.ts';
-import { buildRequest, type ChatLimitField } from './build-request.ts';
+import { buildRequest } from './build-request.ts';
 import { classifyFailure } from './classify-failure.ts';
 import { readBodyUsage } from './map-usage.ts';
 import { OpenAiStreamTap } from './usage-tap.ts';
 
-export interface OpenAiCompatibleOptions {
-  readonly id: string;
-  readonly chatLimitField: ChatLimitField;
-}
-
-export function createOpenAiCompatible({ id, chatLimitField }: OpenAiCompatibleOptions): Provider {
-  return {
-    id,
-    buildRequest: (call, secret) => buildRequest(call, secret, chatLimitField),
-    readUsage: readBodyUsage,
-    createStreamTap: (call) => new OpenAiStreamTap(call),
-    classifyFailure,
-  };
-}
+export const openAiCompatible: Provider = {
+  id: 'openai-compatible',
+  dialects: ['openai'],
+  buildRequest,
+  readUsage: readBodyUsage,
+  createStreamTap: (call) => new OpenAiStreamTap(call),
+  classifyFailure,
+};

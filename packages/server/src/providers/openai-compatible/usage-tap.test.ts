@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { modelCall, readFixture, runTap, type TapResult } from '../../../test/model-call.ts';
-import { EVENT_BYTES_MAX, OpenAiStreamTap } from './usage-tap.ts';
+import { EVENT_BYTES_MAX } from '../event-stream.ts';
+import { OpenAiStreamTap } from './usage-tap.ts';
 
 const FIXTURES = [
   'chat-usage.sse',

@@ -2,11 +2,18 @@
  * Responsible for watching an OpenAI-compatible stream of server-sent events while it is relayed: finds the usage, says
  * whether the stream was complete, and keeps the usage chunk from a client that did not ask for it.
  */
-import type { ModelCall, StreamSummary, StreamTap, UsageReading } from '../provider.ts';
+import { EventSplitter, mayHaveValue, NONE, parseEventData } from '../event-stream.ts';
+import type { Endpoint, ModelCall, StreamSummary, StreamTap, UsageReading } from '../provider.ts';
+import { type Fields, fieldsOf } from '../strict-usage.ts';
 import { mapUsage } from './map-usage.ts';
 
-/** The longest event that is looked into, and the most bytes that are held back. A usage chunk has some hundreds. */
-export const EVENT_BYTES_MAX = 65_536;
+/** In what a vendor's stream may differ. */
+export interface StreamManners {
+  /** `event` is what the usage came in. */
+  readonly mapUsage: (endpoint: Endpoint, usage: unknown, event: Fields) => UsageReading;
+  /** Finish reasons by which the vendor says that the answer is not complete, whatever comes after. */
+  readonly interruptions: readonly string[];
+}
 
 /**
  * Relays chunks as they are. Where the client did not ask for usage, an event whose end has not arrived is held back,
@@ -14,21 +21,20 @@ export const EVENT_BYTES_MAX = 65_536;
  */
 export class OpenAiStreamTap implements StreamTap {
   readonly #call: ModelCall;
+  readonly #manners: StreamManners;
+  /** What an event that tells of an interruption contains. */
+  readonly #marks: readonly Buffer[];
   readonly #hidesUsage: boolean;
-  /** The parts of the event whose end has not arrived: held back if `#hidesUsage`, else relayed already. */
-  #parts: Buffer[] = [];
-  #eventBytes = 0;
-  /** The running event is over the limit: relayed without a look until its end. */
-  #isTooLong = false;
-  #hadTooLong = false;
-  /** Length of the line whose end has not arrived, and its last byte. */
-  #lineBytes = 0;
-  #lastByte = 0;
+  /** The parts that it holds are held back if `#hidesUsage`, else they have been relayed already. */
+  readonly #events = new EventSplitter();
   #reading: UsageReading | undefined = undefined;
   #completed = false;
+  #isInterrupted = false;
 
-  constructor(call: ModelCall) {
+  constructor(call: ModelCall, manners: StreamManners = USUAL) {
     this.#call = call;
+    this.#manners = manners;
+    this.#marks = manners.interruptions.map((reason) => Buffer.from(`"${reason}"`));
     this.#hidesUsage = !call.wantsUsageChunk;
   }
 
@@ -37,9 +43,10 @@ export class OpenAiStreamTap implements StreamTap {
     // What is before `settledTo` has been relayed or dropped; the running event begins at `from`.
     let settledTo = 0;
     let from = 0;
-    for (let end = this.#findEventEnd(chunk, 0); end !== NONE; end = this.#findEventEnd(chunk, end)) {
-      const held = this.#parts;
-      const isHidden = this.#endEvent(chunk, from, end) && this.#hidesUsage;
+    for (let end = this.#events.findEnd(chunk, 0); end !== NONE; end = this.#events.findEnd(chunk, end)) {
+      const { held } = this.#events;
+      const event = this.#events.take(chunk, from, end);
+      const isHidden = event !== undefined && this.#inspect(event, 'whole') && this.#hidesUsage;
       if (isHidden) {
         if (from > settledTo) out.push(chunk.subarray(settledTo, from));
         settledTo = end;
@@ -55,64 +62,22 @@ export class OpenAiStreamTap implements StreamTap {
   }
 
   finish(): StreamSummary {
-    let trailing: Buffer | undefined;
-    if (!this.#isTooLong && this.#eventBytes > 0) {
-      const event = Buffer.concat(this.#parts);
-      const isHidden = this.#inspect(event, 'cut off');
-      if (this.#hidesUsage && !isHidden) trailing = event;
-    }
+    const event = this.#events.takeUnended();
+    const isHidden = event !== undefined && this.#inspect(event, 'cut off');
     return {
-      reading: this.#reading ?? { problem: this.#hadTooLong ? 'malformed' : 'missing' },
-      completed: this.#completed,
-      trailing,
+      reading: this.#reading ?? { problem: this.#events.hadTooLong ? 'malformed' : 'missing' },
+      completed: this.#completed && !this.#isInterrupted,
+      trailing: this.#hidesUsage && !isHidden ? event : undefined,
     };
-  }
-
-  /** The offset after the blank line that ends the running event, or `NONE`: then it remembers how the chunk ends. */
-  #findEventEnd(chunk: Buffer, from: number): number {
-    let lineStart = from;
-    for (let lf = chunk.indexOf(LF, from); lf !== NONE; lf = chunk.indexOf(LF, lineStart)) {
-      const lineBytes = this.#lineBytes + lf - lineStart;
-      const last = lf > lineStart ? chunk[lf - 1] : this.#lastByte;
-      this.#lineBytes = 0;
-      lineStart = lf + 1;
-      if (lineBytes === 0 || (lineBytes === 1 && last === CR)) return lineStart;
-    }
-    if (lineStart < chunk.length) {
-      this.#lineBytes += chunk.length - lineStart;
-      this.#lastByte = chunk[chunk.length - 1] as number;
-    }
-    return NONE;
-  }
-
-  /** The event ends in `chunk`, where it goes on from `from` to `end`. True when the client should not see it. */
-  #endEvent(chunk: Buffer, from: number, end: number): boolean {
-    const parts = this.#parts;
-    const eventBytes = this.#eventBytes + end - from;
-    if (parts.length > 0) this.#parts = [];
-    this.#eventBytes = 0;
-    if (this.#isTooLong || eventBytes > EVENT_BYTES_MAX) {
-      this.#isTooLong = false;
-      this.#hadTooLong = true;
-      return false;
-    }
-    const rest = chunk.subarray(from, end);
-    return this.#inspect(parts.length === 0 ? rest : Buffer.concat([...parts, rest]), 'whole');
   }
 
   /** Keeps the event that has not ended. Returns the offset up to which the chunk may be relayed. */
   #keepUnended(chunk: Buffer, from: number, out: Buffer[]): number {
     if (from === chunk.length) return from;
-    this.#eventBytes += chunk.length - from;
-    if (!this.#isTooLong && this.#eventBytes > EVENT_BYTES_MAX) {
-      this.#isTooLong = true;
-      this.#hadTooLong = true;
-      if (this.#hidesUsage) out.push(...this.#parts);
-      this.#parts = [];
-    }
-    if (this.#isTooLong) return chunk.length;
-    this.#parts.push(from === 0 ? chunk : chunk.subarray(from));
-    return this.#hidesUsage ? from : chunk.length;
+    const { held } = this.#events;
+    if (this.#events.keep(chunk, from)) return this.#hidesUsage ? from : chunk.length;
+    if (this.#hidesUsage) out.push(...held);
+    return chunk.length;
   }
 
   /** True for the extra chunk that carries nothing but usage. */
@@ -121,8 +86,12 @@ export class OpenAiStreamTap implements StreamTap {
       this.#completed = true;
       return false;
     }
-    if (!mayHaveUsage(event)) return false;
-    const data = parseData(event);
+    const mayInterrupt = this.#marks.some((mark) => event.includes(mark));
+    const mayHaveUsage = mayHaveValue(event, USAGE_KEY);
+    if (!mayHaveUsage && !mayInterrupt) return false;
+    const data = parseEventData(event);
+    if (mayInterrupt) this.#isInterrupted ||= this.#endsEarly(data?.['choices']);
+    if (!mayHaveUsage) return false;
     if (data === undefined) {
       if (state === 'whole') this.#reading = { problem: 'malformed' };
       return false;
@@ -130,48 +99,20 @@ export class OpenAiStreamTap implements StreamTap {
     const usage = data['usage'];
     if (usage === undefined || usage === null) return false;
     // Servers that report as they go repeat the running total: the last one counts.
-    this.#reading = mapUsage(this.#call.endpoint, usage);
+    this.#reading = this.#manners.mapUsage(this.#call.endpoint, usage, data);
     const choices = data['choices'];
     return Array.isArray(choices) && choices.length === 0 && typeof usage === 'object';
   }
+
+  #endsEarly(choices: unknown): boolean {
+    if (!Array.isArray(choices)) return false;
+    const reasons = choices.map((choice) => fieldsOf(choice)?.['finish_reason']);
+    return this.#manners.interruptions.some((reason) => reasons.includes(reason));
+  }
 }
 
-const LF = 0x0a;
-const CR = 0x0d;
-const COLON = 0x3a;
-const SPACE = 0x20;
-const LETTER_N = 0x6e;
-const NONE = -1;
+const USUAL: StreamManners = { mapUsage, interruptions: [] };
+
 const USAGE_KEY = Buffer.from('"usage"');
 const DONE_EVENT_BYTES_MAX = 64;
 const DONE_LINE = /^data: ?\[DONE\]\r?$/m;
-
-/** True when some field `usage` has a value other than null. Inside a string the quotes would be escaped. */
-function mayHaveUsage(event: Buffer): boolean {
-  for (let key = event.indexOf(USAGE_KEY); key !== NONE; key = event.indexOf(USAGE_KEY, key + 1)) {
-    const colon = skipSpace(event, key + USAGE_KEY.length);
-    if (event[colon] === COLON && event[skipSpace(event, colon + 1)] !== LETTER_N) return true;
-  }
-  return false;
-}
-
-function skipSpace(event: Buffer, from: number): number {
-  let at = from;
-  while (at < event.length && (event[at] as number) <= SPACE) at++;
-  return at;
-}
-
-/** The event's data as the HTML standard joins it, if that is a JSON object. */
-function parseData(event: Buffer): Readonly<Record<string, unknown>> | undefined {
-  const lines: string[] = [];
-  for (const line of event.toString('utf8').split(/\r?\n/)) {
-    if (line.startsWith('data:')) lines.push(line.slice(line[5] === ' ' ? 6 : 5));
-  }
-  try {
-    const value: unknown = JSON.parse(lines.join('\n'));
-    if (typeof value === 'object' && value !== null) return value as Readonly<Record<string, unknown>>;
-  } catch {
-    // A provider may send anything; what cannot be read is the same as what is not an object.
-  }
-  return undefined;
-}

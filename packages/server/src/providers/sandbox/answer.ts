@@ -2,11 +2,10 @@
 import type { LocalAnswer, ModelCall } from '../provider.ts';
 import { embed } from './embed.ts';
 import { readPrompt, type Prompt, type Refusal } from './read-prompt.ts';
-import { countTokens, digestHex, truncateToTokens } from './tokens.ts';
+import { countTokens, digestHex, piecesOf, truncateToTokens } from './tokens.ts';
 
 /** The same for every answer, so that equal calls have equal answers. */
 const CREATED_SECONDS = 1_700_000_000;
-const STREAMED_PIECE_CHARACTERS = 16;
 
 export function answer(call: ModelCall): LocalAnswer {
   const prompt = readPrompt(call.endpoint, call.scan);
@@ -76,16 +75,6 @@ function envelope(call: ModelCall, object: string): object {
   const prefix = call.endpoint === 'completions' ? 'cmpl' : 'chatcmpl';
   const id = `${prefix}-sandbox${digestHex(call.body).slice(0, 24)}`;
   return { id, object, created: CREATED_SECONDS, model: call.upstreamModel };
-}
-
-/** Cuts between characters, never inside one. */
-function piecesOf(text: string): string[] {
-  const characters = Array.from(text);
-  const pieces: string[] = [];
-  for (let from = 0; from < characters.length; from += STREAMED_PIECE_CHARACTERS) {
-    pieces.push(characters.slice(from, from + STREAMED_PIECE_CHARACTERS).join(''));
-  }
-  return pieces;
 }
 
 function indexes(count: number): number[] {

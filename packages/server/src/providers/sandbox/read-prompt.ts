@@ -1,6 +1,6 @@
 /** Responsible for what the sandbox needs of a call: the texts that went in, the text to echo, and the limits on output. */
 import type { JsonObjectScan } from '../../kernel/json-scan.ts';
-import type { Endpoint } from '../provider.ts';
+import type { Endpoint, ModelCall } from '../provider.ts';
 
 /** OpenAI's own limit on `n`. */
 const CHOICES_MAX = 128;
@@ -42,6 +42,21 @@ export function readPrompt(endpoint: Endpoint, scan: JsonObjectScan): Prompt | R
     dimensions: dimensions as number,
     encoding: readJson(scan, 'encoding_format') === 'base64' ? 'base64' : 'float',
   };
+}
+
+/** What a call in Anthropic's dialect brings: one answer, and a limit that is required unless the gateway has set one. */
+export type MessagesPrompt = Pick<Prompt, 'inputs' | 'echoed' | 'outputTokensMax'>;
+
+export function readMessagesPrompt({ endpoint, scan, outputTokensCap }: ModelCall): MessagesPrompt | Refusal {
+  const inputs = readMessages(scan);
+  if ('param' in inputs) return inputs;
+  const limit = readCount(scan, 'max_tokens', Number.MAX_SAFE_INTEGER) ?? outputTokensCap;
+  if (typeof limit === 'object') return limit;
+  if (limit === undefined && endpoint === 'messages') {
+    return { param: 'max_tokens', message: 'max_tokens is required.' };
+  }
+  const system = textOf(readJson(scan, 'system'));
+  return { ...inputs, inputs: [system, ...inputs.inputs], outputTokensMax: limit };
 }
 
 type Inputs = Pick<Prompt, 'inputs' | 'echoed'>;

@@ -1,0 +1,15 @@
+/** Assembles the provider for Anthropic's own wire format, the Messages API, passed through as it is. */
+import type { Provider } from '../provider.ts';
+import { buildRequest } from './build-request.ts';
+import { classifyFailure } from './classify-failure.ts';
+import { readBodyUsage } from './map-usage.ts';
+import { AnthropicStreamTap } from './usage-tap.ts';
+
+export const anthropic: Provider = {
+  id: 'anthropic',
+  dialects: ['anthropic'],
+  buildRequest,
+  readUsage: readBodyUsage,
+  createStreamTap: () => new AnthropicStreamTap(),
+  classifyFailure,
+};

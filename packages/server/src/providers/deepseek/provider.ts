@@ -1,0 +1,15 @@
+/** Assembles the provider for DeepSeek. */
+import type { Provider } from '../provider.ts';
+import { buildRequest } from './build-request.ts';
+import { classifyFailure } from './classify-failure.ts';
+import { readBodyUsage } from './map-usage.ts';
+import { createStreamTap } from './usage-tap.ts';
+
+export const deepseek: Provider = {
+  id: 'deepseek',
+  dialects: ['openai'],
+  buildRequest,
+  readUsage: readBodyUsage,
+  createStreamTap,
+  classifyFailure,
+};

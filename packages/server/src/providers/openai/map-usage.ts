@@ -1,0 +1,62 @@
+/**
+ * Responsible for reading OpenAI's own usage. The classes are those of every compatible server. Sound is in them, at
+ * prices that text does not have, and so is what was predicted and not used; how the call was served stands beside the
+ * usage and may multiply every price.
+ */
+import { JsonRefusal, scanJsonObject } from '../../kernel/json-scan.ts';
+import { mapUsage as mapCompatible } from '../openai-compatible/map-usage.ts';
+import type { Endpoint, UnpricedCharge, UsageReading } from '../provider.ts';
+import { type Fields, fieldsOf, findCountProblem, problemOfRefusal } from '../strict-usage.ts';
+
+/** Reads the usage of a complete body that was not streamed. */
+export function readBodyUsage(endpoint: Endpoint, body: Buffer): UsageReading {
+  const scan = scanJsonObject(body);
+  if (scan instanceof JsonRefusal) return { problem: problemOfRefusal(scan) };
+  const [usage, tier] = ['usage', 'service_tier'].map((name) => {
+    const span = scan.field(name);
+    return span === undefined ? undefined : scan.readJson(span);
+  });
+  return mapUsage(endpoint, usage, { service_tier: tier });
+}
+
+/** Reads a parsed `usage` value. `answer` is what it stood in. */
+export function mapUsage(endpoint: Endpoint, usage: unknown, answer: Fields): UsageReading {
+  const reading = mapCompatible(endpoint, usage);
+  if ('problem' in reading) return reading;
+  const fields = fieldsOf(usage) ?? {};
+  const input = fieldsOf(fields['prompt_tokens_details'] ?? {}) ?? {};
+  const output = fieldsOf(fields['completion_tokens_details'] ?? {}) ?? {};
+  const counts = {
+    prompt: fields['prompt_tokens'],
+    completion: fields['completion_tokens'] ?? 0,
+    heard: input['audio_tokens'] ?? 0,
+    spoken: output['audio_tokens'] ?? 0,
+    accepted: output['accepted_prediction_tokens'] ?? 0,
+    rejected: output['rejected_prediction_tokens'] ?? 0,
+  };
+  const problem = findCountProblem(counts);
+  if (problem !== undefined) return { problem };
+  const { prompt, completion, heard, spoken, accepted, rejected } = counts as Counts;
+  if (heard > prompt || spoken > completion || accepted + rejected > completion) {
+    return { problem: 'malformed' };
+  }
+  const unpriced: UnpricedCharge[] = heard + spoken > 0 ? ['audio'] : [];
+  if (!isPlain(answer['service_tier'])) unpriced.push('priority_tier');
+  return unpriced.length === 0 ? reading : { ...reading, unpriced };
+}
+
+interface Counts {
+  readonly prompt: number;
+  readonly completion: number;
+  readonly heard: number;
+  readonly spoken: number;
+  readonly accepted: number;
+  readonly rejected: number;
+}
+
+/** Flex costs less than the standard price, which is charged; what scale costs was paid before. */
+function isPlain(tier: unknown): boolean {
+  return tier === undefined || tier === null || PLAIN_TIERS.has(tier);
+}
+
+const PLAIN_TIERS: ReadonlySet<unknown> = new Set(['auto', 'default', 'flex', 'scale']);

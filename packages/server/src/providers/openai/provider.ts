@@ -1,0 +1,15 @@
+/** Assembles the provider for OpenAI itself. */
+import type { Provider } from '../provider.ts';
+import { buildRequest } from './build-request.ts';
+import { classifyFailure } from './classify-failure.ts';
+import { readBodyUsage } from './map-usage.ts';
+import { createStreamTap } from './usage-tap.ts';
+
+export const openai: Provider = {
+  id: 'openai',
+  dialects: ['openai'],
+  buildRequest,
+  readUsage: readBodyUsage,
+  createStreamTap,
+  classifyFailure,
+};

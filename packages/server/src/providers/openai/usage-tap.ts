@@ -1,0 +1,8 @@
+/** Responsible for watching OpenAI's own streams: they are the compatible ones, and their usage is read as OpenAI's. */
+import { OpenAiStreamTap } from '../openai-compatible/usage-tap.ts';
+import type { ModelCall, StreamTap } from '../provider.ts';
+import { mapUsage } from './map-usage.ts';
+
+export function createStreamTap(call: ModelCall): StreamTap {
+  return new OpenAiStreamTap(call, { mapUsage, interruptions: [] });
+}
