@@ -4,6 +4,7 @@ import type { Selectable } from 'kysely';
 import type { Clock } from '../kernel/clock.ts';
 import { ExpiringCache } from '../kernel/expiring-cache.ts';
 import type { Sealer, UnwrappedSecret } from '../sealing/sealer.ts';
+import type { LimitRules } from '../limits/limiter.ts';
 import type { Database } from '../storage/database.ts';
 import type { Schema } from '../storage/schema.ts';
 import type { SqlStep } from '../storage/statement.ts';
@@ -14,6 +15,19 @@ const CACHE = { entriesMax: 1_000, ttlMs: 60_000 };
 /** A credential with its secret still sealed. */
 export interface SealedCredential extends Credential {
   readonly sealed: string;
+  /** The secret before the last rotation: for calls whose provider refuses the new one, until its grace ends. */
+  readonly previous: PreviousSecret | undefined;
+}
+
+export interface PreviousSecret {
+  readonly sealed: string;
+  readonly untilMs: number;
+}
+
+/** A secret as it is to be stored, with the one before it where that still counts. */
+export interface Secrets {
+  readonly current: string;
+  readonly previous?: { readonly secret: string; readonly untilMs: number } | undefined;
 }
 
 export class CredentialStore {
@@ -21,7 +35,7 @@ export class CredentialStore {
   readonly #sealer: Sealer;
   readonly #byOrganization: ExpiringCache<readonly SealedCredential[]>;
   /** By the cached row, and gone with it: the plaintext itself is made for each call. */
-  readonly #unwrapped = new WeakMap<SealedCredential, UnwrappedSecret>();
+  readonly #unwrapped = new WeakMap<SealedCredential | PreviousSecret, UnwrappedSecret>();
 
   constructor(parts: { database: Database; sealer: Sealer; clock: Clock }) {
     this.#database = parts.database;
@@ -45,12 +59,22 @@ export class CredentialStore {
     return credentials;
   }
 
-  /** The secret. Throws `Fault('unavailable')` when the row was edited or moved: its base URL is part of the seal. */
-  open(credential: SealedCredential): string {
-    let unwrapped = this.#unwrapped.get(credential);
+  /**
+   * The secret; with a time, the one before the last rotation while its grace lasts. Throws `Fault('unavailable')` when the
+   * row was edited or moved: its base URL is part of the seal.
+   */
+  open(credential: SealedCredential, previousAtMs?: number): string {
+    const { previous } = credential;
+    return previousAtMs !== undefined && previous !== undefined && previous.untilMs > previousAtMs
+      ? this.#open(previous, sealContext(credential, 'previous'))
+      : this.#open(credential, sealContext(credential, 'secret'));
+  }
+
+  #open(sealed: SealedCredential | PreviousSecret, context: readonly string[]): string {
+    let unwrapped = this.#unwrapped.get(sealed);
     if (unwrapped === undefined) {
-      unwrapped = this.#sealer.unwrap(credential.sealed, sealContext(credential));
-      this.#unwrapped.set(credential, unwrapped);
+      unwrapped = this.#sealer.unwrap(sealed.sealed, context);
+      this.#unwrapped.set(sealed, unwrapped);
     }
     const plaintext = unwrapped.open();
     const secret = plaintext.toString('utf8');
@@ -60,7 +84,7 @@ export class CredentialStore {
 
   /** Refused when the organization has a credential of that name. */
   insertStep(credential: Credential, secret: string): SqlStep {
-    const row = this.#toRow(credential, secret);
+    const row = this.#toRow(credential, { current: secret });
     return this.#database.step(
       (db) =>
         db
@@ -74,9 +98,9 @@ export class CredentialStore {
   /** Replaces the credential, sealed anew, if nobody changed it since it was read or has taken its name. */
   replaceStep(
     credential: Credential,
-    change: { readonly secret: string; readonly previousVersion: number },
+    change: { readonly secrets: Secrets; readonly previousVersion: number },
   ): SqlStep {
-    const row = this.#toRow(credential, change.secret);
+    const row = this.#toRow(credential, change.secrets);
     return this.#database.step(
       (db) =>
         db
@@ -104,7 +128,9 @@ export class CredentialStore {
     return this.#database.step((db) => db.deleteFrom('credentials').where('id', '=', id), 'changes-row');
   }
 
-  #toRow(credential: Credential, secret: string) {
+  #toRow(credential: Credential, { current, previous }: Secrets) {
+    const seal = (secret: string, field: SealedField) =>
+      this.#sealer.seal(Buffer.from(secret, 'utf8'), sealContext(credential, field));
     return {
       id: credential.id,
       organization_id: credential.organizationId,
@@ -114,21 +140,27 @@ export class CredentialStore {
       allow_networks: JSON.stringify(credential.allowNetworks),
       models: credential.models === undefined ? null : JSON.stringify(credential.models),
       version: credential.version,
-      sealed: this.#sealer.seal(Buffer.from(secret, 'utf8'), sealContext(credential)),
+      weight: credential.weight,
+      limits: renderLimits(credential.limits),
+      sealed: seal(current, 'secret'),
+      previous_sealed: previous === undefined ? null : seal(previous.secret, 'previous'),
+      previous_until: previous?.untilMs ?? null,
       created_at: credential.createdAtMs,
       updated_at: credential.updatedAtMs,
     };
   }
 }
 
+type SealedField = 'secret' | 'previous';
+
 /** What the seal binds: whoever edits one of these in the database gets a secret that does not open. */
-function sealContext(credential: Credential): readonly string[] {
+function sealContext(credential: Credential, field: SealedField): readonly string[] {
   return [
     'credential',
     credential.organizationId,
     credential.id,
     String(credential.version),
-    'secret',
+    field,
     credential.provider,
     credential.baseUrl,
     JSON.stringify(credential.allowNetworks),
@@ -147,6 +179,32 @@ function fromRow(row: Selectable<Schema['credentials']>): SealedCredential {
     version: Number(row.version),
     createdAtMs: Number(row.created_at),
     updatedAtMs: Number(row.updated_at),
+    weight: Number(row.weight),
+    limits: parseLimits(row.limits),
     sealed: row.sealed,
+    previous:
+      row.previous_sealed === null || row.previous_until === null
+        ? undefined
+        : { sealed: row.previous_sealed, untilMs: Number(row.previous_until) },
   };
 }
+
+/** Requests, tokens, concurrent requests; null where there is no limit. */
+type StoredLimits = readonly [number | null, number | null, number | null];
+
+function renderLimits(limits: LimitRules): string | null {
+  const { requestsPerMinute, tokensPerMinute, concurrentRequests } = limits;
+  const stored = [requestsPerMinute, tokensPerMinute, concurrentRequests].map((limit) => limit ?? null);
+  return stored.every((limit) => limit === null) ? null : JSON.stringify(stored);
+}
+
+function parseLimits(text: string | null): LimitRules {
+  const [requests, tokens, concurrent] = text === null ? NO_LIMITS : (JSON.parse(text) as StoredLimits);
+  return {
+    requestsPerMinute: requests ?? undefined,
+    tokensPerMinute: tokens ?? undefined,
+    concurrentRequests: concurrent ?? undefined,
+  };
+}
+
+const NO_LIMITS: StoredLimits = [null, null, null];

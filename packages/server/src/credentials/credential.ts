@@ -1,5 +1,6 @@
 /** A provider's secret that Keyfold holds, without the secret. */
 import type { Id } from '@keyfold/protocol';
+import type { LimitRules } from '../limits/limiter.ts';
 
 export interface Credential {
   readonly id: Id<'credential'>;
@@ -10,6 +11,10 @@ export interface Credential {
   readonly baseUrl: string;
   /** CIDRs that may be dialled although they are private. */
   readonly allowNetworks: readonly string[];
+  /** Its share of the calls, beside other credentials that offer the same model. */
+  readonly weight: number;
+  /** What may be sent with it, whoever asks: the vendor's own limits of this account. */
+  readonly limits: LimitRules;
   /** Models that it offers; absent: any that its provider has. */
   readonly models: readonly string[] | undefined;
   /** Grows with each new secret. */

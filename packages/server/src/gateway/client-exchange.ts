@@ -1,17 +1,20 @@
 /** What the gateway needs of the client's side of a call; `http/` implements it over a Node request and response. */
 import type { Denial } from '../kernel/denial.ts';
 import type { Fault } from '../kernel/fault.ts';
+import type { PresentedRequest } from '../signing/presented.ts';
 
 export type ResponseHeaders = Record<string, string>;
 
 export interface ClientExchange {
   readonly requestId: string;
-  /** The secret from the one header that may hold it. */
-  readonly secret: string | undefined;
+  /** What proves who the client is. */
+  readonly presented: PresentedRequest;
   /** Address of the client, as far as trusted proxies tell. */
   readonly address: string;
-  /** The whole body, under the size limit. */
-  readBody(): Promise<Buffer | Denial>;
+  /** The whole body, under the size limit; those of senders who have not proved who they are share less memory. */
+  readBody(isProved: boolean): Promise<Buffer | Denial>;
+  /** The sender has proved who they are. */
+  vouch(): void;
   /** Called at most once, when the client has gone before it was answered in full; at once if it has gone already. */
   onGone(listener: () => void): void;
   /** Answers in one write. */

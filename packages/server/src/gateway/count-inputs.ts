@@ -1,12 +1,13 @@
 /** Counts the inputs of a call that cost more than their bytes say: media parts, and prompts that are answered one by one. */
 import type { JsonObjectScan, JsonSpan } from '../kernel/json-scan.ts';
-import type { Endpoint } from '../providers/provider.ts';
+import { DIALECTS, type Endpoint } from '../providers/provider.ts';
 
 /**
  * Parts such as images, recordings and files: whatever is neither plain text nor a part of type `text`. A call without
  * any is told by its bytes, since parsing what a client sends costs more than all else here.
  */
 export function countMediaParts(endpoint: Endpoint, scan: JsonObjectScan): number {
+  if (DIALECTS[endpoint] === 'gemini') return countGeminiParts(scan);
   const messages = scan.field('messages');
   const ofMessages = messages !== undefined && mayHaveParts(scan, messages) ? readList(scan, messages) : [];
   let count = 0;
@@ -18,6 +19,34 @@ export function countMediaParts(endpoint: Endpoint, scan: JsonObjectScan): numbe
   return count;
 }
 
+/** Inline data and files among the parts of Gemini's contents, and a cache that is only named. */
+function countGeminiParts(scan: JsonObjectScan): number {
+  let count = CACHE_NAMES.some((name) => (scan.field(name)?.kind ?? 'null') !== 'null') ? NAMED_PARTS : 0;
+  for (const name of CONTENT_NAMES) {
+    const span = scan.field(name);
+    if (span === undefined || !mayHoldData(scan.body.subarray(span.start, span.end))) continue;
+    for (const content of readList(scan, span)) {
+      count += partsOfContent(isObject(content) && name === 'requests' ? content['content'] : content);
+    }
+  }
+  return count;
+}
+
+function partsOfContent(content: unknown): number {
+  const parts = isObject(content) ? content['parts'] : undefined;
+  let count = 0;
+  for (const part of Array.isArray(parts) ? (parts as unknown[]) : [parts]) {
+    if (!isObject(part)) continue;
+    if ('inlineData' in part || 'inline_data' in part) count++;
+    if ('fileData' in part || 'file_data' in part) count += NAMED_PARTS;
+  }
+  return count;
+}
+
+function mayHoldData(bytes: Buffer): boolean {
+  return [...DATA_KEYS, ...ESCAPED_LETTERS].some((key) => bytes.includes(key));
+}
+
 /** Every item of a list is a prompt of its own, but a list of numbers is one prompt in tokens. */
 export function countPrompts(scan: JsonObjectScan): number {
   const prompt = scan.field('prompt');
@@ -26,12 +55,28 @@ export function countPrompts(scan: JsonObjectScan): number {
   return items.every((item) => typeof item === 'number') ? 1 : items.length;
 }
 
+/** What is only named (an address, a file) may be as long as the model can read. */
+const NAMED_PARTS = 100;
+
 function partsOfMessage(message: unknown): number {
   if (!isObject(message)) return 0;
   const { content, audio } = message;
   const parts = Array.isArray(content) ? (content as unknown[]) : [content];
   // An earlier answer in sound is named, and read again.
-  return parts.filter((part) => isMedia(part)).length + (isObject(audio) ? 1 : 0);
+  let count = isObject(audio) ? 1 : 0;
+  for (const part of parts) count += weighPart(part);
+  return count;
+}
+
+/** An image or a document; or a tool's result, whose own parts count. */
+function weighPart(part: unknown): number {
+  if (!isMedia(part)) return 0;
+  if (!isObject(part)) return 1;
+  const { type, source, content } = part;
+  if (type === 'document' && isObject(source) && (source['type'] === 'url' || source['type'] === 'file')) {
+    return NAMED_PARTS;
+  }
+  return type === 'tool_result' && Array.isArray(content) ? 1 + partsOfMessage({ content }) : 1;
 }
 
 function isMedia(part: unknown): boolean {
@@ -83,3 +128,6 @@ const CONTENT_KEY = Buffer.from('"content"');
 const AUDIO_KEY = Buffer.from('"audio"');
 /** How a lower-case letter of a key can be written otherwise. */
 const ESCAPED_LETTERS = [Buffer.from('\\u006'), Buffer.from('\\u007')];
+const CONTENT_NAMES = ['contents', 'content', 'requests', 'systemInstruction', 'system_instruction'] as const;
+const CACHE_NAMES = ['cachedContent', 'cached_content'] as const;
+const DATA_KEYS = ['"inline', '"file'].map((key) => Buffer.from(key));

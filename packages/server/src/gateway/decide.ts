@@ -1,112 +1,231 @@
-/** Everything that must be true before a call may leave: authorized, routed, within its limits, and paid for. */
+/** Everything that must be true before an attempt may leave: authorized, routed, within its limits, and paid for. */
 import { Denial } from '../kernel/denial.ts';
 import { checkModel, checkNetwork, checkPermission } from '../access/authorize.ts';
 import type { BudgetStore } from '../ledger/budget-store.ts';
-import { type Ledger, STALE } from '../ledger/ledger.ts';
+import type { Budget } from '../ledger/budget.ts';
+import { CLAIMED, type Ledger, STALE } from '../ledger/ledger.ts';
 import type { Reservation } from '../ledger/reservation.ts';
 import type { CredentialStore } from '../credentials/credential-store.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { Principal } from '../keys/key.ts';
-import type { Admission, Limiter } from '../limits/limiter.ts';
+import { type Principal, keysOf } from '../keys/key.ts';
+import type { Admission, LimitSubject, Limiter } from '../limits/limiter.ts';
+import { replayed } from '../signing/read-signature.ts';
 import type { PriceStore } from '../pricing/price-store.ts';
-import { sandboxTarget, selectTarget, type Target } from '../routing/select-target.ts';
+import type { ClaimStep } from '../storage/statement.ts';
+import type { Balancer } from '../routing/balance.ts';
+import type { RouteStore } from '../routing/route-store.ts';
+import { type Selection, selectionOf, selectTargets } from '../routing/select-targets.ts';
+import { type Target, sandboxTarget, targetId } from '../routing/target.ts';
 import { type Estimate, estimateCall } from './estimate.ts';
+import { type Outbound, addressCall } from './outbound.ts';
 import { ENDPOINT_PERMISSIONS, type ParsedCall } from './parse-call.ts';
+import type { Targets } from '../routing/targets.ts';
 
-/** A call that may leave. Its admission must be finished and its reservation resolved, each once. */
+/** An attempt that may leave. Its places must be finished and its reservation resolved, each once. */
 export interface Decision {
   readonly principal: Principal;
   readonly target: Target;
+  readonly outbound: Outbound;
   readonly estimate: Estimate;
+  readonly selection: Selection;
+  /** The key's, for all attempts of the call together. */
   readonly admission: Admission;
+  /** The credential's own, for this attempt alone. */
+  readonly place: Admission;
   readonly reservation: Reservation;
+  /** Other targets that this call has not tried. */
+  readonly othersLeft: number;
 }
 
 export interface DecisionRooms {
   readonly clock: Clock;
   readonly credentials: CredentialStore;
+  readonly routes: RouteStore;
   readonly prices: PriceStore;
   readonly limiter: Limiter;
   readonly budgets: BudgetStore;
   readonly ledger: Ledger;
+  readonly targets: Targets;
+  readonly balancer: Balancer;
 }
 
-/** `STALE` when the key or its budgets changed meanwhile: authenticate and decide anew. A refused call consumes nothing. */
-export async function decideCall(
+/** What earlier attempts leave to the next. */
+export interface Progress {
+  /** Of the attempt that is decided; from 1. */
+  readonly attempt: number;
+  /** Targets that are not asked again. */
+  readonly tried: ReadonlySet<string>;
+  readonly admission: Admission | undefined;
+}
+
+export interface Asking {
+  readonly principal: Principal;
+  readonly requestId: string;
+  readonly address: string;
+  readonly claims: readonly ClaimStep[];
+  readonly progress: Progress;
+}
+
+/** `STALE` when the key or its budgets changed meanwhile: authenticate and decide anew. What is refused consumes nothing. */
+export async function decideAttempt(
   rooms: DecisionRooms,
   call: ParsedCall,
-  by: { readonly principal: Principal; readonly requestId: string; readonly address: string },
+  by: Asking,
 ): Promise<Decision | Denial | typeof STALE> {
-  const { key, version, organizationRevision } = by.principal;
-  const excluded = checkPermission(key, ENDPOINT_PERMISSIONS[call.endpoint]) ?? checkNetwork(key, by.address);
+  const { progress } = by;
+  const { key, parent, organizationRevision } = by.principal;
+  const excluded =
+    checkPermission(by.principal, ENDPOINT_PERMISSIONS[call.endpoint]) ??
+    checkNetwork(by.principal, by.address);
   if (excluded !== undefined) return excluded;
-  const target = await selectTargetFor(rooms, by.principal, call.model);
-  if (target instanceof Denial) return target;
-  const forbidden = checkModel(key, namesOf(target, call.model));
+  const selection = await selectFor(rooms, by.principal, call.model);
+  if (selection instanceof Denial) return selection;
+  const forbidden = checkModel(by.principal, selection.names);
   if (forbidden !== undefined) return forbidden;
-
   const budgets = await rooms.budgets.forCall(
-    { keyId: key.id, projectId: key.projectId, organizationId: key.organizationId },
+    { keyId: key.id, parentId: parent?.key.id, projectId: key.projectId, organizationId: key.organizationId },
     organizationRevision,
   );
-  const estimate = estimateCall(call, target, {
-    isBudgeted: budgets.length > 0,
-    isFree: key.kind === 'test',
-  });
-  if (estimate instanceof Denial) return estimate;
-
-  const admission = await rooms.limiter.admit(key.id, { rules: key.limits, tokens: estimate.tokens });
-  if (admission instanceof Denial) return admission;
-
-  let reservation: Reservation | Denial | typeof STALE;
+  const placed = await takePlace(rooms, { call, by, budgets, selection });
+  if (placed instanceof Denial) return placed;
+  const admission =
+    progress.admission ?? (await rooms.limiter.admit(keysOf(by.principal), placed.estimate.tokens));
+  if (admission instanceof Denial) {
+    placed.place.cancel();
+    return admission;
+  }
+  const giveBack = () => {
+    placed.place.cancel();
+    // An admission that earlier attempts have used is theirs, too.
+    if (progress.admission === undefined) admission.cancel();
+  };
+  const decided = { principal: by.principal, selection, admission, ...placed };
+  let reservation: Reservation | Denial | typeof STALE | typeof CLAIMED;
   try {
-    reservation = await rooms.ledger.reserve({
-      call: {
-        organizationId: key.organizationId,
-        projectId: key.projectId,
-        keyId: key.id,
-        keyVersion: version.version,
-        requestId: by.requestId,
-        endpoint: call.endpoint,
-        provider: target.provider,
-        model: target.model,
-        credentialId: target.credential?.id,
-        streamed: call.streamed,
-      },
-      budgets,
-      amount: estimate.cost,
-      organizationRevision,
-    });
+    reservation = await reserve(rooms, { call, by, budgets, decided });
   } catch (fault) {
-    admission.cancel();
+    giveBack();
     throw fault;
   }
-  if (reservation === STALE || reservation instanceof Denial) {
-    admission.cancel();
-    return reservation;
+  if (reservation === STALE || reservation === CLAIMED || reservation instanceof Denial) {
+    giveBack();
+    return reservation === CLAIMED ? replayed(key) : reservation;
   }
-  return { principal: by.principal, target, estimate, admission, reservation };
+  return { ...decided, reservation };
 }
 
-/** A model whose own name has a slash could pass for another provider's: it goes by its full name alone. */
-function namesOf(target: Target, requested: string): string[] {
-  const full = `${target.provider}/${target.model}`;
-  const isStandIn = target.credential === undefined;
-  return target.model.includes('/') && !isStandIn ? [full] : [requested, full, target.model];
+interface Deciding {
+  readonly call: ParsedCall;
+  readonly by: Asking;
+  readonly budgets: readonly Budget[];
+  readonly selection: Selection;
 }
 
-async function selectTargetFor(
+type Placed = Pick<Decision, 'target' | 'outbound' | 'estimate' | 'place' | 'othersLeft'>;
+
+/** The best target that can serve this call and has room for it. The first reason why not, where there is none. */
+async function takePlace(rooms: DecisionRooms, of: Deciding): Promise<Placed | Denial> {
+  const under = { isBudgeted: of.budgets.length > 0, isFree: of.by.principal.key.kind === 'test' };
+  let left = of.selection.candidates.filter(({ target }) => !of.by.progress.tried.has(targetId(target)));
+  let refusal: Denial | undefined;
+  while (left.length > 0) {
+    const chosen = rooms.balancer.choose(left, ({ target }) => rooms.targets.stateOf(target));
+    if (chosen === undefined) break;
+    left = left.filter((each) => each !== chosen);
+    const placed = await placeAt(rooms, { target: chosen.target, call: of.call, under });
+    if (!(placed instanceof Denial)) return { ...placed, othersLeft: left.length };
+    refusal ??= placed;
+  }
+  return refusal ?? new Denial('model_not_found', { param: 'model' });
+}
+
+async function placeAt(
   rooms: DecisionRooms,
-  principal: Principal,
+  of: {
+    readonly target: Target;
+    readonly call: ParsedCall;
+    readonly under: { readonly isBudgeted: boolean; readonly isFree: boolean };
+  },
+): Promise<Omit<Placed, 'othersLeft'> | Denial> {
+  const { target } = of;
+  const outbound = addressCall(of.call, target, rooms.targets.providerOf(target));
+  if (outbound instanceof Denial) return outbound;
+  const estimate = estimateCall(outbound.call, target, {
+    ...of.under,
+    isTranslated: outbound.translation !== undefined,
+  });
+  if (estimate instanceof Denial) return estimate;
+  const place = await admitTo(rooms.limiter, target, estimate.tokens);
+  return place instanceof Denial ? place : { target, outbound, estimate, place };
+}
+
+const UNLIMITED: Admission = {
+  state: { requests: undefined, tokens: undefined },
+  finish: () => {},
+  cancel: () => {},
+};
+
+/** What may be sent with one credential is limited whoever asks. */
+async function admitTo(
+  limiter: Limiter,
+  { credential }: Target,
+  tokens: number,
+): Promise<Admission | Denial> {
+  if (credential === undefined || !hasLimits(credential)) return UNLIMITED;
+  const place = await limiter.admit([credential], tokens);
+  if (!(place instanceof Denial)) return place;
+  const { retryAfterMs } = place.detail;
+  return new Denial('rate_limit_exceeded', {
+    message: "Keyfold's own limit for this provider's credential is reached.",
+    facts: { limit: 'credential' },
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
+}
+
+function hasLimits({ limits }: LimitSubject): boolean {
+  return Object.values(limits).some((limit) => limit !== undefined);
+}
+
+function reserve(
+  rooms: DecisionRooms,
+  of: Omit<Deciding, 'selection'> & { readonly decided: Omit<Decision, 'reservation'> },
+) {
+  const { call, by, decided } = of;
+  const { key, version, organizationRevision } = by.principal;
+  const { target, selection, estimate } = decided;
+  return rooms.ledger.reserve({
+    call: {
+      organizationId: key.organizationId,
+      projectId: key.projectId,
+      keyId: key.id,
+      keyVersion: version.version,
+      requestId: by.requestId,
+      endpoint: call.endpoint,
+      provider: target.provider,
+      model: target.model,
+      credentialId: target.credential?.id,
+      streamed: call.streamed,
+      attempt: by.progress.attempt,
+      route: selection.route,
+    },
+    budgets: of.budgets,
+    amount: estimate.cost,
+    claims: by.claims,
+    organizationRevision,
+  });
+}
+
+async function selectFor(
+  rooms: DecisionRooms,
+  { key, organizationRevision }: Principal,
   model: string,
-): Promise<Target | Denial> {
-  if (principal.key.kind === 'test') return sandboxTarget(model);
-  return selectTarget(model, {
-    credentials: await rooms.credentials.forOrganization(
-      principal.key.organizationId,
-      principal.organizationRevision,
-    ),
-    catalog: await rooms.prices.catalog(principal.key.organizationId, principal.organizationRevision),
+): Promise<Selection | Denial> {
+  if (key.kind === 'test') return selectionOf(model, [sandboxTarget(model)]);
+  const { organizationId } = key;
+  return selectTargets(model, {
+    credentials: await rooms.credentials.forOrganization(organizationId, organizationRevision),
+    routes: await rooms.routes.forOrganization(organizationId, organizationRevision),
+    catalog: await rooms.prices.catalog(organizationId, organizationRevision),
     nowMs: rooms.clock.nowMs(),
   });
 }

@@ -3,7 +3,8 @@ import { type Nanos, ZERO_NANOS } from '@keyfold/protocol';
 import { Denial } from '../kernel/denial.ts';
 import { TOKENS_MAX, type UsageBound, worstCaseCost } from '../pricing/cost.ts';
 import type { ModelPrice } from '../pricing/model-price.ts';
-import type { Target } from '../routing/select-target.ts';
+import type { Endpoint } from '../providers/provider.ts';
+import type { Target } from '../routing/target.ts';
 import type { ParsedCall } from './parse-call.ts';
 
 export interface Estimate {
@@ -29,12 +30,34 @@ const FRAMING_TOKENS = 1_000;
 /** The longest output that is believed of a model whose limit is not known. */
 const OUTPUT_TOKENS_BELIEVED = 10_000_000;
 
+/** Anthropic takes no message without a limit; one that came in another dialect may have none. */
+const NEEDS_LIMIT: Endpoint = 'messages';
+
+const COUNTS: ReadonlySet<Endpoint> = new Set<Endpoint>(['messages.count_tokens', 'countTokens']);
+/** What goes through the model's context as a whole; a list of inputs does not. */
+const CHATS: ReadonlySet<Endpoint> = new Set<Endpoint>([
+  'chat.completions',
+  'messages',
+  'generateContent',
+  'streamGenerateContent',
+]);
+const EMBEDS: ReadonlySet<Endpoint> = new Set<Endpoint>(['embeddings', 'embedContent', 'batchEmbedContents']);
+
+/** Counting tokens is free at the vendor, and generates nothing. */
+const COUNTING: Estimate = {
+  cost: ZERO_NANOS,
+  tokens: 0,
+  outputTokensCap: undefined,
+  possible: { inputTokens: 0, outputTokens: 0 },
+};
+
 /** `model_unpriced` when the call is under a budget and its model has no price; a test key's call costs nothing. */
 export function estimateCall(
   call: ParsedCall,
   target: Target,
-  under: { readonly isBudgeted: boolean; readonly isFree: boolean },
+  under: { readonly isBudgeted: boolean; readonly isFree: boolean; readonly isTranslated: boolean },
 ): Estimate | Denial {
+  if (COUNTS.has(call.endpoint)) return COUNTING;
   const { price } = target;
   if (price === undefined && under.isBudgeted && !under.isFree) {
     return new Denial('model_unpriced', {
@@ -42,12 +65,13 @@ export function estimateCall(
       message: `The model '${target.provider}/${target.model}' has no price, and this key is under a budget. Set one with PUT /v1/catalog/models/${target.provider}/${target.model}.`,
     });
   }
-  const output = boundOutput(call, price, under.isBudgeted);
+  const output = boundOutput(call, price, under);
   // No token is shorter than a byte, and no chat is longer than the model's context; a list of inputs may be.
   const inputBound = call.body.length + call.mediaParts * MEDIA_PART_TOKENS + FRAMING_TOKENS;
-  const context = call.endpoint === 'chat.completions' ? price?.contextTokens : undefined;
+  const context = CHATS.has(call.endpoint) ? price?.contextTokens : undefined;
   const bound = {
     inputTokensMax: Math.min(inputBound, context ?? Infinity),
+    hasMediaInput: call.mediaParts > 0,
     outputTokensMax: output.tokensMax,
   };
   const cost = price === undefined || under.isFree ? ZERO_NANOS : boundCost(price, bound);
@@ -85,11 +109,17 @@ interface OutputBound {
 }
 
 /** What the client asked for, what the model can, or what is written into the request: the least of them, for each choice. */
-function boundOutput(call: ParsedCall, price: ModelPrice | undefined, isBudgeted: boolean): OutputBound {
-  if (call.endpoint === 'embeddings') return { tokensMax: 0, likely: 0, cap: undefined };
+function boundOutput(
+  call: ParsedCall,
+  price: ModelPrice | undefined,
+  under: { readonly isBudgeted: boolean; readonly isTranslated: boolean },
+): OutputBound {
+  if (EMBEDS.has(call.endpoint)) return { tokensMax: 0, likely: 0, cap: undefined };
   const asked = call.outputTokensMax;
   const isUnbounded = asked === undefined && price?.outputTokensMax === undefined;
-  const cap = isUnbounded && isBudgeted ? OUTPUT_TOKENS_INJECTED : undefined;
+  const isMissing = under.isTranslated && asked === undefined && call.endpoint === NEEDS_LIMIT;
+  const isCapped = isMissing || (isUnbounded && under.isBudgeted);
+  const cap = isCapped ? (price?.outputTokensMax ?? OUTPUT_TOKENS_INJECTED) : undefined;
   // Unbounded output is left only to calls that no budget covers; they hold as much as an injected limit would.
   const bounded = Math.min(asked ?? Infinity, price?.outputTokensMax ?? asked ?? OUTPUT_TOKENS_INJECTED);
   return {

@@ -4,53 +4,51 @@ import type { AuditLog } from '../audit/audit-log.ts';
 import type { RefusalSummary } from '../audit/refusal-summary.ts';
 import { Denial } from '../kernel/denial.ts';
 import { Fault } from '../kernel/fault.ts';
-import type { Authenticator } from '../keys/authenticate.ts';
-import type { Principal } from '../keys/key.ts';
-import { STALE } from '../ledger/ledger.ts';
+import { type Principal, keysOf } from '../keys/key.ts';
 import type { Endpoint } from '../providers/provider.ts';
-import type { Telemetry } from '../telemetry/telemetry.ts';
+import type { Visitor } from '../signing/door.ts';
 import type { ClientExchange } from './client-exchange.ts';
-import { type Decision, type DecisionRooms, decideCall } from './decide.ts';
-import { type Dispatcher, runCall } from './run-call.ts';
-import { ENDPOINT_PERMISSIONS, type ParsedCall, parseCall } from './parse-call.ts';
+import { type CallPath, ENDPOINT_PERMISSIONS, parseCall } from './parse-call.ts';
 import { rateHeaders } from './response-headers.ts';
+import { DOOR_RULES, type ServeRooms, serveCall } from './serve-call.ts';
 
-export interface GatewayRooms extends DecisionRooms {
-  readonly authenticator: Authenticator;
+export interface GatewayRooms extends ServeRooms {
   readonly audit: AuditLog;
   readonly refusals: RefusalSummary;
-  readonly dispatcher: Dispatcher;
-  readonly telemetry: Telemetry;
 }
-
-/** How often a decision is taken anew because keys or budgets changed under it. */
-const DECISIONS_MAX = 5;
 
 /** Serves one call. Never throws: whatever breaks is answered, and refuses. */
 export async function handleCall(
   rooms: GatewayRooms,
-  endpoint: Endpoint,
+  path: CallPath,
   exchange: ClientExchange,
 ): Promise<void> {
-  let principal: Principal | undefined;
   try {
-    // The key is judged from the headers alone, before the body is read.
-    const authenticated = await rooms.authenticator.authenticate(exchange.secret);
-    if (authenticated instanceof Denial) return refuse(rooms, exchange, { denial: authenticated });
-    principal = authenticated;
-    const forbidden =
-      checkPermission(principal.key, ENDPOINT_PERMISSIONS[endpoint]) ??
-      checkNetwork(principal.key, exchange.address);
-    if (forbidden !== undefined) return refuse(rooms, exchange, { denial: forbidden, principal });
+    const visitor = await rooms.door.open(exchange.presented, DOOR_RULES);
+    if (visitor instanceof Denial) return refuse(rooms, exchange, { denial: visitor });
+    // A bearer key has proved itself: what it may never do is refused before the body is read.
+    const isProved = visitor.signature === undefined;
+    const forbidden = isProved ? checkBearer(visitor.principal, path.endpoint, exchange) : undefined;
+    if (forbidden !== undefined) return refuse(rooms, exchange, { denial: forbidden, visitor });
 
-    const body = await exchange.readBody();
-    if (body instanceof Denial) return refuse(rooms, exchange, { denial: body, principal });
-    const call = parseCall(endpoint, body);
-    if (call instanceof Denial) return refuse(rooms, exchange, { denial: call, principal });
+    const body = await exchange.readBody(isProved);
+    if (body instanceof Denial) {
+      return refuse(rooms, exchange, { denial: body, visitor: isProved ? visitor : undefined });
+    }
+    const proved = await rooms.door.verify(visitor, body);
+    if (proved instanceof Denial) {
+      return refuse(rooms, exchange, { denial: proved, visitor: isProved ? visitor : undefined });
+    }
+    exchange.vouch();
 
-    const decision = await decide(rooms, call, { principal, exchange });
-    if (decision instanceof Denial) return refuse(rooms, exchange, { denial: decision, principal });
-    await runCall(rooms, { call, decision, exchange });
+    const call = parseCall(path, { body, query: exchange.presented.query });
+    const refused =
+      call instanceof Denial ? call : await serveCall(rooms, call, { visitor: proved, exchange });
+    if (refused !== undefined) {
+      // A signed request is used up whatever becomes of it; that it was used before comes first.
+      const replayed = await rooms.door.use(proved);
+      refuse(rooms, exchange, { denial: replayed ?? refused, visitor });
+    }
   } catch (error) {
     const fault =
       error instanceof Fault ? error : new Fault('internal', { internal: 'call failed', cause: error });
@@ -59,39 +57,29 @@ export async function handleCall(
   }
 }
 
-async function decide(
-  rooms: GatewayRooms,
-  call: ParsedCall,
-  by: { readonly principal: Principal; readonly exchange: ClientExchange },
-): Promise<Decision | Denial> {
-  let { principal } = by;
-  for (let round = 0; round < DECISIONS_MAX; round++) {
-    const { requestId, address } = by.exchange;
-    const decision = await decideCall(rooms, call, { principal, requestId, address });
-    if (decision !== STALE) return decision;
-    rooms.authenticator.forget();
-    const again = await rooms.authenticator.authenticate(by.exchange.secret);
-    if (again instanceof Denial) return again;
-    principal = again;
-  }
-  throw new Fault('unavailable', { internal: 'the key kept changing while the call was decided' });
+function checkBearer(
+  principal: Principal,
+  endpoint: Endpoint,
+  { address }: ClientExchange,
+): Denial | undefined {
+  return checkPermission(principal, ENDPOINT_PERMISSIONS[endpoint]) ?? checkNetwork(principal, address);
 }
 
 /** Answers a refusal at once and records it: by itself when a key vouches for the caller, else as part of a count. */
 function refuse(
   rooms: GatewayRooms,
   exchange: ClientExchange,
-  of: { readonly denial: Denial; readonly principal?: Principal },
+  of: { readonly denial: Denial; readonly visitor?: Visitor | undefined },
 ): void {
-  const { denial, principal } = of;
+  const { denial, visitor } = of;
   rooms.telemetry.refused(denial);
-  const limits =
-    principal === undefined ? undefined : rooms.limiter.peek(principal.key.id, principal.key.limits);
-  exchange.refuse(denial, limits === undefined ? {} : rateHeaders(limits));
-  if (principal === undefined) {
-    rooms.refusals.count(denial.code);
+  if (visitor === undefined || denial.code === 'invalid_signature') {
+    exchange.refuse(denial, {});
+    rooms.refusals.count(denial, exchange);
     return;
   }
+  const { principal } = visitor;
+  exchange.refuse(denial, rateHeaders(rooms.limiter.peek(keysOf(principal))));
   const recorded = rooms.audit.record({
     action: 'call.refused',
     actor: principal.key.id,

@@ -2,8 +2,10 @@
 import type { DataPermission } from '@keyfold/protocol';
 import { Denial } from '../kernel/denial.ts';
 import { JsonRefusal, type JsonObjectScan, scanJsonObject } from '../kernel/json-scan.ts';
-import type { Endpoint } from '../providers/provider.ts';
+import { DIALECTS, type Endpoint } from '../providers/provider.ts';
 import { countMediaParts, countPrompts } from './count-inputs.ts';
+import { invalid, readGeneration } from './read-generation.ts';
+import { findUnpriced } from './unpriced.ts';
 
 export interface ParsedCall {
   readonly endpoint: Endpoint;
@@ -25,36 +27,50 @@ export const ENDPOINT_PERMISSIONS: Readonly<Record<Endpoint, DataPermission>> = 
   'chat.completions': 'chat',
   completions: 'completions',
   embeddings: 'embeddings',
+  messages: 'chat',
+  'messages.count_tokens': 'chat',
+  generateContent: 'chat',
+  streamGenerateContent: 'chat',
+  countTokens: 'chat',
+  embedContent: 'embeddings',
+  batchEmbedContents: 'embeddings',
 };
 
 /** No control characters, surrogates or invisible marks: a name is shown, logged and stored. */
 const MODEL_NAME = /^[^\p{Cc}\p{Cs}\p{Cf}]{1,256}$/u;
-const OUTPUT_TOKENS_MAX = 10_000_000;
-const CHOICES_MAX = 128;
+const NEVER_STREAMED: ReadonlySet<Endpoint> = new Set<Endpoint>([
+  'embeddings',
+  'messages.count_tokens',
+  'countTokens',
+  'embedContent',
+  'batchEmbedContents',
+]);
 const PROMPTS_MAX = 1_000;
 
-export function parseCall(endpoint: Endpoint, body: Buffer): ParsedCall | Denial {
+/** What a path says of a call before its body is read. */
+export interface CallPath {
+  readonly endpoint: Endpoint;
+  /** Where the dialect names the model in the path. */
+  readonly model: string | undefined;
+}
+
+export function parseCall(
+  path: CallPath,
+  sent: { readonly body: Buffer; readonly query: string },
+): ParsedCall | Denial {
+  const { endpoint } = path;
+  const { body } = sent;
   const scan = scanJsonObject(body);
   if (scan instanceof JsonRefusal) return refuseJson(scan);
-  const model = readModel(scan);
+  const model = readModel(scan, path.model);
   if (model instanceof Denial) return model;
-  const streamed = readFlag(scan, 'stream');
+  const streamed = readStreamed(scan, path, sent.query);
   if (streamed instanceof Denial) return streamed;
-  const tier = scan.field('service_tier');
-  if (tier?.kind === 'string' && scan.readString(tier) === 'priority') {
-    return new Denial('unsupported_parameter', {
-      param: 'service_tier',
-      message: 'Priority processing has no price here.',
-    });
-  }
-  const outputTokensMax = readLargest(scan, ['max_tokens', 'max_completion_tokens'], {
-    // Zero is no limit at all to some servers.
-    min: 1,
-    max: OUTPUT_TOKENS_MAX,
-  });
-  if (outputTokensMax instanceof Denial) return outputTokensMax;
-  const choices = readLargest(scan, ['n', 'best_of'], { min: 1, max: CHOICES_MAX });
-  if (choices instanceof Denial) return choices;
+  const dialect = DIALECTS[endpoint];
+  const unpriced = findUnpriced(dialect, scan);
+  if (unpriced !== undefined) return unpriced;
+  const generation = readGeneration(dialect, scan);
+  if (generation instanceof Denial) return generation;
   const prompts = endpoint === 'completions' ? countPrompts(scan) : 1;
   if (prompts > PROMPTS_MAX) return invalid('prompt', `may be a list of at most ${PROMPTS_MAX} prompts`);
   return {
@@ -62,10 +78,10 @@ export function parseCall(endpoint: Endpoint, body: Buffer): ParsedCall | Denial
     body,
     scan,
     model,
-    streamed: streamed && endpoint !== 'embeddings',
+    streamed: streamed && !NEVER_STREAMED.has(endpoint),
     wantsUsageChunk: readWantsUsage(scan),
-    outputTokensMax,
-    choices: (choices ?? 1) * Math.max(1, prompts),
+    outputTokensMax: generation.outputTokensMax,
+    choices: generation.choices * Math.max(1, prompts),
     mediaParts: countMediaParts(endpoint, scan),
   };
 }
@@ -78,9 +94,10 @@ function refuseJson(refusal: JsonRefusal): Denial {
   });
 }
 
-function readModel(scan: JsonObjectScan): string | Denial {
+function readModel(scan: JsonObjectScan, inPath: string | undefined): string | Denial {
   const span = scan.field('model');
-  const model = span?.kind === 'string' ? scan.readString(span) : '';
+  const inBody = span?.kind === 'string' ? scan.readString(span) : '';
+  const model = inPath ?? inBody;
   return MODEL_NAME.test(model)
     ? model
     : invalid('model', 'must be a name of 1 to 256 characters, none of them invisible');
@@ -98,25 +115,11 @@ function readWantsUsage(scan: JsonObjectScan): boolean {
   return scan.fieldsOf(options).field('include_usage')?.kind === 'true';
 }
 
-/** The largest of the fields that are there; each must be an integer in range. */
-function readLargest(
-  scan: JsonObjectScan,
-  names: readonly string[],
-  range: { readonly min: number; readonly max: number },
-): number | undefined | Denial {
-  let largest: number | undefined;
-  for (const name of names) {
-    const span = scan.field(name);
-    if (span === undefined || span.kind === 'null') continue;
-    const value = span.kind === 'number' ? scan.readNumber(span) : Number.NaN;
-    if (!Number.isSafeInteger(value) || value < range.min || value > range.max) {
-      return invalid(name, `must be an integer from ${range.min} to ${range.max}`);
-    }
-    largest = Math.max(largest ?? value, value);
-  }
-  return largest;
-}
-
-function invalid(param: string, problem: string): Denial {
-  return new Denial('invalid_request', { param, message: `'${param}' ${problem}.` });
+/** Gemini's clients stream by the path, and as events only where they ask for them. */
+function readStreamed(scan: JsonObjectScan, { endpoint }: CallPath, query: string): boolean | Denial {
+  if (DIALECTS[endpoint] !== 'gemini') return readFlag(scan, 'stream');
+  if (endpoint !== 'streamGenerateContent') return false;
+  return (
+    query.split('&').includes('alt=sse') || invalid('alt', "must be 'sse': streams are server-sent events")
+  );
 }

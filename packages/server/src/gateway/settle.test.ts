@@ -36,6 +36,17 @@ describe('settling', () => {
     }
   });
 
+  test('what a provider charged beyond tokens is never charged below the hold, and flagged', () => {
+    const reading = { usage: { ...USAGE, outputTokens: 1 }, unpriced: ['web_search'] as const };
+    const ending = { status: 200, error: undefined };
+    const dear = settleReported(decided(7n), reading, ending);
+    assert.deepEqual(dear.flags, ['unpriced_web_search']);
+    assert.ok(dear.cost > 7n);
+    const cheap = settleReported(decided(dear.cost + 1n), reading, ending);
+    assert.equal(cheap.cost, dear.cost + 1n);
+    assert.deepEqual(cheap.flags, ['unpriced_web_search']);
+  });
+
   test('explicit zero is zero', () => {
     const resolution = settleReported(decided(7n), { usage: USAGE }, { status: 200, error: undefined });
     assert.equal(resolution.cost, 0n);

@@ -3,7 +3,8 @@ import { type Nanos, ZERO_NANOS } from '@keyfold/protocol';
 import type { Resolution } from '../ledger/reservation.ts';
 import { costOf } from '../pricing/cost.ts';
 import { type ModelPrice, NO_USAGE, type Usage } from '../pricing/model-price.ts';
-import type { ReportedUsage, UsageReading } from '../providers/provider.ts';
+import type { ReportedUsage, StreamSummary, UsageReading } from '../providers/provider.ts';
+import { sumInput, sumOutput } from '../providers/sum-usage.ts';
 import type { Decision } from './decide.ts';
 
 export interface Ending {
@@ -22,8 +23,14 @@ export function settleReported(decision: Decision, reading: UsageReading, ending
   const isFree = decision.principal.key.kind === 'test';
   const cost = price === undefined || isFree ? ZERO_NANOS : costWithinRange(price, exact);
   if (cost === undefined) return settleAtHold(decision, ending, ['usage_impossible']);
-  const flags = price === undefined && !isFree ? ['unpriced'] : [];
-  return { kind: 'settlement', cost, usage: exact, ...ending, flags };
+  const { unpriced = [] } = reading;
+  // What was charged beyond tokens is not known here: it is not given away, and whoever reads the call is told.
+  const charged = unpriced.length > 0 && cost < decision.reservation.held ? decision.reservation.held : cost;
+  const flags = [
+    ...(price === undefined && !isFree ? ['unpriced'] : []),
+    ...unpriced.map((each) => `unpriced_${each}`),
+  ];
+  return { kind: 'settlement', cost: charged, usage: exact, ...ending, flags };
 }
 
 /** `undefined` for counts or a cost beyond what the ledger can hold: no provider bills that. */
@@ -34,6 +41,21 @@ function costWithinRange(price: ModelPrice, usage: Usage): Nanos | undefined {
     if (error instanceof RangeError) return undefined;
     throw error;
   }
+}
+
+/** Usage is final only in a stream that was complete: some servers report running totals. */
+export function settleStream(
+  decision: Decision,
+  { reading, completed }: StreamSummary,
+  ending: Ending,
+): Resolution {
+  if (completed) {
+    return ending.error === undefined || 'usage' in reading
+      ? settleReported(decision, reading, ending)
+      : settleAtHold(decision, ending, ['usage_missing']);
+  }
+  const isCut = ending.error !== undefined || 'problem' in reading;
+  return settleAtHold(decision, ending, [isCut ? 'usage_missing' : 'stream_incomplete']);
 }
 
 /** It is not known what was used: the whole hold is spent. */
@@ -69,19 +91,10 @@ export function release(ending: Ending): Resolution {
 /** What the tokens-per-minute limit is told: `undefined` leaves its estimate standing. */
 export function tokensOf(resolution: Resolution): number | undefined {
   const { usage } = resolution;
-  if (usage.certainty === 'estimated') return undefined;
-  return (
-    usage.inputTokens +
-    usage.cachedInputTokens +
-    usage.cacheWriteTokens +
-    usage.outputTokens +
-    usage.reasoningTokens
-  );
+  return usage.certainty === 'estimated' ? undefined : sumInput(usage) + sumOutput(usage);
 }
 
 function isPossible(usage: ReportedUsage, { estimate }: Decision): boolean {
-  return (
-    usage.inputTokens + usage.cachedInputTokens + usage.cacheWriteTokens <= estimate.possible.inputTokens &&
-    usage.outputTokens + usage.reasoningTokens <= estimate.possible.outputTokens
-  );
+  const { possible } = estimate;
+  return sumInput(usage) <= possible.inputTokens && sumOutput(usage) <= possible.outputTokens;
 }

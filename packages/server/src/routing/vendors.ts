@@ -11,6 +11,8 @@ export interface Vendor {
 
 export const VENDORS: ReadonlyMap<string, Vendor> = new Map([
   ['openai', { dialect: 'openai', baseUrl: 'https://api.openai.com/v1' }],
-  ['deepseek', { dialect: 'openai-compatible', baseUrl: 'https://api.deepseek.com/v1' }],
+  ['anthropic', { dialect: 'anthropic', baseUrl: 'https://api.anthropic.com/v1' }],
+  ['google', { dialect: 'gemini', baseUrl: 'https://generativelanguage.googleapis.com/v1beta' }],
+  ['deepseek', { dialect: 'deepseek', baseUrl: 'https://api.deepseek.com/v1' }],
   ['openai-compatible', { dialect: 'openai-compatible', baseUrl: undefined }],
 ]);

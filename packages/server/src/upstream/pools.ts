@@ -106,6 +106,11 @@ export class UpstreamPools {
     return pool;
   }
 
+  /** Calls of a credential that are running or waiting. */
+  callsOf(credentialId: string): number {
+    return this.#open.get(credentialId)?.pool.calls ?? 0;
+  }
+
   /** Closes the pool of a credential that is no more. */
   forget(credentialId: string): void {
     const entry = this.#open.get(credentialId);

@@ -4,18 +4,34 @@ import { Denial } from '../kernel/denial.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Provider } from '../providers/provider.ts';
 import { findProvider } from '../providers/registry.ts';
-import type { Target } from '../routing/select-target.ts';
-import { VENDORS } from '../routing/vendors.ts';
+import type { TargetState } from './balance.ts';
+import { type Target, targetId } from './target.ts';
+import { VENDORS } from './vendors.ts';
 import { type AllowedOrigin, checkBaseUrl, parseNetworks } from '../upstream/egress-policy.ts';
 import type { OriginPool, UpstreamPools } from '../upstream/pools.ts';
+import type { TargetHealth } from '../upstream/target-health.ts';
 
 export class Targets {
+  readonly health: TargetHealth;
   readonly #pools: UpstreamPools;
   /** By the credential's cached row, so that its base URL is judged once a row and not once a call. */
   readonly #origins = new WeakMap<Credential, AllowedOrigin>();
 
-  constructor(pools: UpstreamPools) {
-    this.#pools = pools;
+  constructor(parts: { readonly pools: UpstreamPools; readonly health: TargetHealth }) {
+    this.#pools = parts.pools;
+    this.health = parts.health;
+  }
+
+  /** A credential that its vendor refuses is out of use with all its models. */
+  stateOf(target: Target): TargetState {
+    const { credential } = target;
+    if (credential === undefined) return { running: 0, isAvailable: true, restMs: 0 };
+    const ids = [targetId(target), credential.id];
+    return {
+      running: this.#pools.callsOf(credential.id),
+      isAvailable: ids.every((id) => this.health.isAvailable(id)),
+      restMs: Math.max(...ids.map((id) => this.health.healthOf(id).restMs)),
+    };
   }
 
   providerOf(target: Target): Provider {

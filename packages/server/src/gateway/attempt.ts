@@ -1,0 +1,300 @@
+/** One attempt of a call: sends it, relays its answer, and resolves its reservation exactly once, however it ends. */
+import type { IncomingHttpHeaders } from 'node:http';
+import { ERRORS } from '@keyfold/protocol';
+import type { CredentialStore } from '../credentials/credential-store.ts';
+import { Denial } from '../kernel/denial.ts';
+import { Fault } from '../kernel/fault.ts';
+import type { Resolution } from '../ledger/reservation.ts';
+import type { ModelCall, Provider } from '../providers/provider.ts';
+import { type Exchange, type UpstreamReceiver, send } from '../upstream/send.ts';
+import type { UpstreamFault } from '../upstream/upstream-fault.ts';
+import { ClientAnswer } from './client-answer.ts';
+import type { ClientExchange } from './client-exchange.ts';
+import type { Decision } from './decide.ts';
+import { GatheredBody } from './gathered-body.ts';
+import { type AttemptFailure, type FailureReason, type Outcome, retryAfterFault } from './outcome.ts';
+import type { ParsedCall } from './parse-call.ts';
+import { explainFailure, explainFault } from './provider-failure.ts';
+import { type ResolveRooms, resolveAttempt } from './resolve.ts';
+import { type Ending, release, settleAtHold, settleFailed, settleReported, settleStream } from './settle.ts';
+import type { StreamRelay } from './stream-relay.ts';
+import type { Targets } from '../routing/targets.ts';
+
+export interface AttemptRooms extends ResolveRooms {
+  readonly targets: Targets;
+  readonly credentials: CredentialStore;
+}
+
+export interface Attempted {
+  /** As the client wrote it. */
+  readonly call: ParsedCall;
+  readonly decision: Decision;
+  readonly exchange: ClientExchange;
+  /** Another target may be asked if this one fails: then its beginning is kept back, and it must answer in time. */
+  readonly mayFallBack: boolean;
+  /** Before the last rotation's secret, where the provider has refused the new one. */
+  readonly usesPreviousSecret: boolean;
+}
+
+/** What is recorded when the client left before its answer: the status is nginx's. */
+const GONE: Ending = { status: 499, error: 'client_gone' };
+
+const STREAM_CUT = new Fault('provider_error', {
+  internal: 'the stream ended early',
+  public: 'The provider ended the stream early.',
+});
+
+export class Attempt implements UpstreamReceiver {
+  readonly #rooms: AttemptRooms;
+  readonly #of: Attempted;
+  readonly #provider: Provider;
+  readonly #modelCall: ModelCall;
+  readonly #answer: ClientAnswer;
+  readonly #onOver: (outcome: Outcome) => void;
+  #upstream: Exchange | undefined;
+  #status = 0;
+  #headers: IncomingHttpHeaders = {};
+  #stream: StreamRelay | undefined;
+  readonly #body = new GatheredBody();
+  #timer: NodeJS.Timeout | undefined;
+  #isResolved = false;
+  #tokens: number | undefined;
+  #isClientGone = false;
+
+  /** `onOver` is called once, when this side and the client's have ended and the resolution is with the ledger. */
+  constructor(rooms: AttemptRooms, of: Attempted, onOver: (outcome: Outcome) => void) {
+    this.#rooms = rooms;
+    this.#of = of;
+    this.#onOver = onOver;
+    this.#answer = new ClientAnswer({ ...of, nowMs: rooms.clock.nowMs() });
+    const { target, outbound, estimate } = of.decision;
+    this.#provider = rooms.targets.providerOf(target);
+    this.#modelCall = {
+      ...outbound.call,
+      upstreamModel: target.upstreamModel,
+      outputTokensCap: estimate.outputTokensCap,
+    };
+  }
+
+  start(): void {
+    const { credential } = this.#of.decision.target;
+    const { credentials, clock } = this.#rooms;
+    try {
+      if (credential === undefined) {
+        this.#answerLocally();
+        return;
+      }
+      const pool = this.#rooms.targets.poolOf(credential);
+      const secret = credentials.open(credential, this.#of.usesPreviousSecret ? clock.nowMs() : undefined);
+      this.#startTimer();
+      this.#upstream = send(pool, this.#provider.buildRequest(this.#modelCall, secret), this);
+    } catch (error) {
+      // Nothing was sent: the credential did not open, or its request could not be built.
+      const fault =
+        error instanceof Fault ? error : new Fault('internal', { internal: 'dispatch failed', cause: error });
+      this.#failFirst(fault, {
+        resolution: release(endingOf(fault)),
+        reason: 'internal',
+        retry: 'elsewhere',
+      });
+    }
+  }
+
+  onHead(status: number, headers: IncomingHttpHeaders): void {
+    this.#status = status;
+    this.#headers = headers;
+    const isEventStream = headers['content-type']?.startsWith('text/event-stream') === true;
+    if (!this.#modelCall.streamed || status !== 200 || !isEventStream) return;
+    this.#stream = this.#answer.createRelay({
+      provider: this.#provider,
+      modelCall: this.#modelCall,
+      keepsBack: this.#of.mayFallBack,
+      onBegun: () => clearTimeout(this.#timer),
+      resume: () => this.#upstream?.resume(),
+    });
+  }
+
+  onBytes(chunk: Buffer): boolean {
+    if (this.#isResolved) return false;
+    if (this.#stream !== undefined) return this.#relay(this.#stream, chunk);
+    if (this.#body.add(chunk)) return true;
+    this.#failBroken(new Fault('provider_error', { internal: 'the answer is too large' }), 'protocol', []);
+    this.#upstream?.abort();
+    return false;
+  }
+
+  onEnd(): void {
+    if (this.#isResolved) return;
+    try {
+      if (this.#stream !== undefined) this.#endStream(this.#stream);
+      else if (this.#status >= 200 && this.#status < 300) this.#endAnswer();
+      else this.#endFailure();
+    } catch (error) {
+      // Thrown into the HTTP client it would leave the hold standing and the client waiting.
+      this.#breakDown(new Fault('internal', { internal: 'the answer could not be settled', cause: error }));
+    }
+  }
+
+  onFault(fault: UpstreamFault): void {
+    if (this.#isResolved) return;
+    if (this.#stream !== undefined) this.#breakStream(this.#stream, explainFault(fault), fault.kind);
+    else if (this.#isClientGone) this.#resolveGone({ sent: fault.sent });
+    else {
+      const explained = explainFault(fault);
+      const ending = endingOf(explained);
+      const flags = fault.kind === 'redirected' ? ['usage_missing'] : [];
+      const resolution = fault.sent ? settleAtHold(this.#of.decision, ending, flags) : release(ending);
+      this.#failFirst(explained, { resolution, reason: fault.kind, retry: retryAfterFault(fault.kind) });
+    }
+  }
+
+  /** The client has left: the provider is told to stop, and what it may have done is paid for. */
+  leave(): void {
+    if (this.#isResolved) return;
+    this.#isClientGone = true;
+    if (this.#upstream === undefined) this.#resolveGone({ sent: false });
+    else this.#upstream.abort();
+  }
+
+  /** Where there is another target to ask, this one must not take all the time there is. */
+  #startTimer(): void {
+    const { retry } = this.#of.decision.selection;
+    const { streamed } = this.#modelCall;
+    const timeoutMs = streamed ? retry.firstTokenTimeoutMs : retry.answerTimeoutMs;
+    if (!this.#of.mayFallBack || timeoutMs === undefined) return;
+    this.#timer = setTimeout(() => {
+      if (this.#isResolved || this.#stream?.hasBegun === true) return;
+      const detail = `no ${streamed ? 'token' : 'answer'} within ${timeoutMs} ms`;
+      this.#failBroken(explainFault({ kind: 'timeout', sent: true, detail }), 'timeout', ['usage_missing']);
+      this.#upstream?.abort();
+    }, timeoutMs);
+  }
+
+  #relay(stream: StreamRelay, chunk: Buffer): boolean {
+    const isTaken = stream.relay(chunk);
+    if (!stream.hasFailedFirst) return isTaken;
+    const fault = explainFault({ kind: 'reset', sent: true, detail: 'the stream began with an error' });
+    this.#failBroken(fault, 'server', ['usage_missing']);
+    this.#upstream?.abort();
+    return false;
+  }
+
+  #answerLocally(): void {
+    const answer = this.#provider.answer?.(this.#modelCall);
+    if (answer === undefined)
+      throw new Fault('internal', { internal: `${this.#provider.id} has no upstream and no answer` });
+    this.onHead(answer.status, answer.headers);
+    for (const chunk of answer.chunks) this.onBytes(chunk);
+    this.onEnd();
+  }
+
+  #endAnswer(): void {
+    const { decision } = this.#of;
+    const body = this.#body.whole();
+    const reading = this.#provider.readUsage(this.#modelCall.endpoint, body);
+    const answer =
+      'problem' in reading && reading.problem === 'unreadable' ? undefined : this.#answer.write(body);
+    if (answer === undefined) {
+      const fault = new Fault('provider_error', {
+        internal: 'the provider answered 200 with what is no answer',
+        public: 'The provider answered with something that is not JSON.',
+      });
+      this.#failBroken(fault, 'unreadable', ['usage_unreadable']);
+      return;
+    }
+    const resolution = settleReported(decision, reading, { status: this.#status, error: undefined });
+    this.#resolve(resolution);
+    this.#answer.respond(this.#status, answer, resolution.cost);
+    this.#onOver({ kind: 'over', tokens: this.#tokens });
+  }
+
+  /** A whole answer that says that the call failed. */
+  #endFailure(): void {
+    const body = this.#body.whole();
+    const { kind, retry } = this.#provider.classifyFailure(this.#status, body);
+    const retryAfter = this.#headers['retry-after'];
+    const refusal = explainFailure({ kind, retry }, { status: this.#status, body, retryAfter });
+    const ending = { status: ERRORS[refusal.code].status, error: `provider_${kind}` };
+    const resolution = settleFailed(this.#of.decision, this.#status, ending);
+    this.#failFirst(refusal, { resolution, reason: kind, retry });
+  }
+
+  #endStream(stream: StreamRelay): void {
+    const summary = stream.finish();
+    if (!summary.completed && !stream.hasBegun) {
+      const cut = explainFault({ kind: 'reset', sent: true, detail: 'the stream ended early' });
+      this.#failBroken(cut, 'stream_cut', ['usage_missing']);
+      return;
+    }
+    const isCut = !summary.completed && 'problem' in summary.reading;
+    const error = isCut ? 'stream_cut' : undefined;
+    this.#resolve(settleStream(this.#of.decision, summary, { status: this.#status, error }));
+    if (isCut || stream.isBroken) {
+      stream.fail(STREAM_CUT);
+      this.#onOver({ kind: 'over', tokens: this.#tokens, failure: 'stream_cut' });
+    } else {
+      stream.end();
+      this.#onOver({ kind: 'over', tokens: this.#tokens });
+    }
+  }
+
+  #breakStream(stream: StreamRelay, fault: Fault, reason: FailureReason): void {
+    const summary = stream.finish();
+    const isGone = this.#isClientGone;
+    if (!stream.hasBegun && !isGone) {
+      this.#failBroken(fault, reason, ['usage_missing']);
+      return;
+    }
+    const ending = isGone ? GONE : { status: this.#status, error: fault.code };
+    this.#resolve(settleStream(this.#of.decision, summary, ending));
+    stream.fail(fault);
+    const tokens = this.#tokens;
+    this.#onOver(isGone ? { kind: 'left', tokens } : { kind: 'over', tokens, failure: reason });
+  }
+
+  #breakDown(fault: Fault): void {
+    if (this.#isResolved) {
+      this.#rooms.telemetry.fault(fault, this.#of.exchange.requestId);
+      this.#of.exchange.refuse(fault, {});
+      this.#onOver({ kind: 'over', tokens: this.#tokens });
+    } else if (this.#stream !== undefined) this.#breakStream(this.#stream, fault, 'internal');
+    else this.#failBroken(fault, 'internal', []);
+  }
+
+  #resolveGone(how: { readonly sent: boolean }): void {
+    this.#resolve(how.sent ? settleAtHold(this.#of.decision, GONE, []) : release(GONE));
+    this.#onOver({ kind: 'left', tokens: this.#tokens });
+  }
+
+  /** Sent, and without a whole answer: what it cost is not known. */
+  #failBroken(fault: Fault, reason: FailureReason, flags: readonly string[]): void {
+    if (this.#isResolved) return;
+    const resolution = settleAtHold(this.#of.decision, endingOf(fault), flags);
+    const retry = reason === 'internal' ? 'never' : 'elsewhere';
+    this.#failFirst(fault, { resolution, reason, retry });
+  }
+
+  /** The client has had nothing yet: what becomes of the call is not decided here. */
+  #failFirst(
+    refusal: Denial | Fault,
+    of: Pick<AttemptFailure, 'reason' | 'retry'> & { readonly resolution: Resolution },
+  ): void {
+    if (this.#isResolved) return;
+    if (refusal instanceof Fault) this.#rooms.telemetry.fault(refusal, this.#of.exchange.requestId);
+    this.#resolve(of.resolution);
+    const { reason, retry, resolution } = of;
+    const retryAfterMs = refusal instanceof Denial ? refusal.detail.retryAfterMs : undefined;
+    const failure = { reason, retry, retryAfterMs, isCharged: resolution.cost > 0n };
+    this.#onOver({ kind: 'failed', tokens: this.#tokens, refusal, failure });
+  }
+
+  #resolve(resolution: Resolution): void {
+    this.#isResolved = true;
+    clearTimeout(this.#timer);
+    this.#tokens = resolveAttempt(this.#rooms, this.#of.decision, resolution);
+  }
+}
+
+function endingOf({ code }: Fault): Ending {
+  return { status: ERRORS[code].status, error: code };
+}

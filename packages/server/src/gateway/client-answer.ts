@@ -1,0 +1,87 @@
+/** Gives the client its answer: as the provider sent it, or translated where the client speaks another dialect. */
+import { FirstToken } from '../dialects/first-token.ts';
+import { providerDialect } from '../dialects/registry.ts';
+import { StreamTranslator } from '../dialects/stream-translator.ts';
+import type { Nanos } from '@keyfold/protocol';
+import type { ModelCall, Provider } from '../providers/provider.ts';
+import type { ClientExchange } from './client-exchange.ts';
+import type { Decision } from './decide.ts';
+import { answerContext, dialectOf } from './outbound.ts';
+import type { ParsedCall } from './parse-call.ts';
+import { callHeaders } from './response-headers.ts';
+import { StreamRelay } from './stream-relay.ts';
+
+export class ClientAnswer {
+  readonly #call: ParsedCall;
+  readonly #decision: Decision;
+  readonly #exchange: ClientExchange;
+  readonly #nowMs: number;
+
+  constructor(of: {
+    readonly call: ParsedCall;
+    readonly decision: Decision;
+    readonly exchange: ClientExchange;
+    readonly nowMs: number;
+  }) {
+    this.#call = of.call;
+    this.#decision = of.decision;
+    this.#exchange = of.exchange;
+    this.#nowMs = of.nowMs;
+  }
+
+  /** The bytes of a whole answer; `undefined` where the provider's is none. */
+  write(body: Buffer): Buffer | undefined {
+    const { translation } = this.#decision.outbound;
+    if (translation === undefined) return body;
+    const answer = translation.provider.readAnswer(body);
+    return answer === undefined ? undefined : translation.client.writeAnswer(answer, this.#context());
+  }
+
+  respond(status: number, answer: Buffer, cost: Nanos): void {
+    const headers = { 'content-type': 'application/json', ...callHeaders(this.#decision, cost) };
+    this.#exchange.respond(status, headers, answer);
+  }
+
+  /** `keepsBack`: the call may still go elsewhere until the model has said something. */
+  createRelay(of: {
+    readonly provider: Provider;
+    readonly modelCall: ModelCall;
+    readonly keepsBack: boolean;
+    readonly onBegun: () => void;
+    readonly resume: () => void;
+  }): StreamRelay {
+    const { provider, modelCall } = of;
+    return new StreamRelay({
+      open: () => {
+        of.onBegun();
+        return this.#exchange.startStream(200, {
+          'content-type': 'text/event-stream; charset=utf-8',
+          'cache-control': 'no-cache',
+          ...callHeaders(this.#decision, undefined),
+        });
+      },
+      tap: provider.createStreamTap(modelCall),
+      translator: this.#createTranslator(),
+      // Legacy completions have no decoder: there the first bytes are the beginning.
+      firstToken:
+        of.keepsBack && modelCall.endpoint !== 'completions'
+          ? new FirstToken(providerDialect(dialectOf(provider)).createStreamDecoder())
+          : undefined,
+      resume: of.resume,
+    });
+  }
+
+  #createTranslator(): StreamTranslator | undefined {
+    const { translation } = this.#decision.outbound;
+    if (translation === undefined) return undefined;
+    return new StreamTranslator(
+      translation.provider.createStreamDecoder(),
+      translation.client.createStreamEncoder(this.#context()),
+    );
+  }
+
+  #context() {
+    const { requestId } = this.#exchange;
+    return answerContext(this.#call, { target: this.#decision.target, requestId, nowMs: this.#nowMs });
+  }
+}
