@@ -1,35 +1,87 @@
 /**
- * Counts refusals of callers that no key vouches for and records them as one event a code and interval: a flood of
- * strangers must not fill the disk.
+ * Records refusals of callers that no key vouches for: counted, one event an interval for each kind of refusal, since a
+ * flood of strangers must not fill the disk. Alarms are recorded at once, and then counted, too.
  */
-import type { ErrorCode } from '@keyfold/protocol';
+import type { Clock } from '../kernel/clock.ts';
+import type { Denial } from '../kernel/denial.ts';
+import { ExpiringCache } from '../kernel/expiring-cache.ts';
 import type { AuditLog } from './audit-log.ts';
+
+/** Kinds of refusals that are told apart between two flushes; beyond it only their codes are. */
+const KINDS_MAX = 1_000;
+/** A key that raises alarms raises one in this time; the rest are counted. */
+const ALARMS = { entriesMax: 10_000, ttlMs: 10_000 };
+
+interface Kind {
+  readonly denial: Denial;
+  count: number;
+}
+
+export interface RefusedFrom {
+  readonly address: string;
+  readonly requestId?: string;
+}
 
 export class RefusalSummary {
   readonly #audit: AuditLog;
-  readonly #counts = new Map<ErrorCode, number>();
+  readonly #onAlarm: (error?: unknown) => void;
+  readonly #kinds = new Map<string, Kind>();
+  readonly #alarmed: ExpiringCache<true>;
 
-  constructor(audit: AuditLog) {
-    this.#audit = audit;
+  /** `onAlarm` hears of every alarm that is recorded, and of the error should its record fail. */
+  constructor(parts: { audit: AuditLog; clock: Clock; onAlarm: (error?: unknown) => void }) {
+    this.#audit = parts.audit;
+    this.#onAlarm = parts.onAlarm;
+    this.#alarmed = new ExpiringCache(ALARMS, parts.clock);
   }
 
-  count(code: ErrorCode): void {
-    this.#counts.set(code, (this.#counts.get(code) ?? 0) + 1);
+  count(denial: Denial, from: RefusedFrom): void {
+    if (denial.detail.isAlarm === true && this.#raise(denial, from)) return;
+    const { reason = '', subject } = denial.detail;
+    const full = `${denial.code} ${subject?.keyId ?? ''} ${reason}`;
+    const isKnown = this.#kinds.has(full) || this.#kinds.size < KINDS_MAX;
+    const name = isKnown ? full : denial.code;
+    const kind = this.#kinds.get(name);
+    if (kind === undefined) this.#kinds.set(name, { denial, count: 1 });
+    else kind.count++;
   }
 
   /** Records what was counted since the last flush. A count whose record cannot be written is kept for the next. */
   async flush(): Promise<void> {
-    for (const [code, count] of this.#counts) {
+    for (const [name, kind] of this.#kinds) {
+      const { count, denial } = kind;
+      const { reason, subject } = name === denial.code ? {} : denial.detail;
       await this.#audit.record({
         action: 'unauthenticated.refused',
         actor: 'anonymous',
-        target: 'http',
+        target: subject?.keyId ?? 'http',
         decision: 'denied',
-        detail: { code, count },
+        organizationId: subject?.organizationId,
+        detail: { code: denial.code, ...(reason === undefined ? {} : { reason }), count },
       });
-      const since = (this.#counts.get(code) ?? count) - count;
-      if (since === 0) this.#counts.delete(code);
-      else this.#counts.set(code, since);
+      kind.count -= count;
+      if (kind.count === 0) this.#kinds.delete(name);
     }
+  }
+
+  /** False when the key raised an alarm a moment ago. */
+  #raise({ code, detail }: Denial, { address, requestId }: RefusedFrom): boolean {
+    const target = detail.subject?.keyId ?? 'unknown';
+    if (this.#alarmed.get(target) === true) return false;
+    this.#alarmed.set(target, true);
+    const recorded = this.#audit.record({
+      action: 'canary.used',
+      actor: 'anonymous',
+      target,
+      decision: 'denied',
+      requestId,
+      organizationId: detail.subject?.organizationId,
+      detail: { code, address },
+    });
+    recorded.then(
+      () => this.#onAlarm(),
+      (error: unknown) => this.#onAlarm(error),
+    );
+    return true;
   }
 }

@@ -23,6 +23,8 @@ export interface Config {
   readonly adminKeyFile: string | undefined;
   /** CIDRs whose `x-forwarded-*` headers are believed. */
   readonly trustedProxies: readonly string[];
+  /** Public keys of who may report leaks without a Keyfold key. */
+  readonly leakPartnerKeysFile: string | undefined;
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
   readonly logLevel: LogLevel;
   readonly allowPlaintext: boolean;

@@ -44,6 +44,7 @@ describe('loadConfig', () => {
       rootKeyFile: join(cwd, '.keyfold', 'root.key'),
       adminKeyFile: undefined,
       trustedProxies: [],
+      leakPartnerKeysFile: undefined,
       tls: undefined,
       logLevel: 'info',
       allowPlaintext: false,

@@ -22,6 +22,7 @@ export function loadConfig(from: ConfigSources): Config {
     rootKeyFile: values.root_key_file ?? '',
     adminKeyFile: values.admin_key_file,
     trustedProxies: values.trusted_proxies,
+    leakPartnerKeysFile: values.leak_partner_keys_file,
     tls: readTls(values),
     logLevel: values.log_level,
     allowPlaintext: values.allow_plaintext,

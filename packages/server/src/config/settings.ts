@@ -77,6 +77,14 @@ export const SETTINGS = {
     fallback: '',
     fallbackMeaning: 'none',
   },
+  leak_partner_keys_file: {
+    meaning:
+      'The public keys (JSON, as GitHub publishes them) whose signed leak reports `POST /v1/leaks` believes.',
+    placeholder: 'file',
+    parse: parsePath,
+    fallback: undefined,
+    fallbackMeaning: 'no partner is believed',
+  },
   tls_cert_file: {
     meaning: 'Certificate chain (PEM). Together with `KEYFOLD_TLS_KEY_FILE` or not at all.',
     placeholder: 'file',

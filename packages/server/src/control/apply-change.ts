@@ -85,7 +85,9 @@ export class ChangeApplier {
     const steps: Step[] = [this.#keys.unchangedStep(principal.key)];
     if (idempotent !== undefined)
       steps.push(this.#remember(change.reply, { principal, request: idempotent }));
-    steps.push(this.#projects.reviseStep(principal.key.organizationId), ...change.steps);
+    if (change.isAdditive !== true) steps.push(this.#projects.reviseStep(principal.key.organizationId));
+    const firstOwn = steps.length;
+    steps.push(...change.steps);
     for (const event of change.events) {
       steps.push(
         this.#audit.step({
@@ -99,7 +101,7 @@ export class ChangeApplier {
     }
     const outcome = await this.#database.commit({ steps });
     if (outcome.committed) {
-      this.#onChange();
+      if (change.isAdditive !== true) this.#onChange();
       change.afterwards?.();
       return change.reply;
     }
@@ -108,6 +110,8 @@ export class ChangeApplier {
       const first = await this.replay(principal, idempotent);
       if (first !== undefined) return first;
     }
+    const refusal = change.refusals?.[outcome.refusedStep - firstOwn];
+    if (refusal !== undefined) return refusal;
     return new Denial('conflict', {
       message: 'It was changed by another request in the meantime. Read it again and retry.',
     });

@@ -14,9 +14,9 @@ import {
 } from '../kernel/error-bodies.ts';
 import { Fault } from '../kernel/fault.ts';
 import { JsonRefusal, parseJsonObject } from '../kernel/json-scan.ts';
-import type { Authenticator } from '../keys/authenticate.ts';
 import type { Principal } from '../keys/key.ts';
 import type { Database } from '../storage/database.ts';
+import type { Door, Proved, Visitor } from '../signing/door.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import {
   type ChangeApplier,
@@ -29,7 +29,7 @@ import type { Change, ControlBindings, Endpoint, Json, Reply } from './endpoint.
 import { describeEndpoint } from './openapi.ts';
 
 export interface ControlRooms {
-  readonly authenticator: Authenticator;
+  readonly door: Door;
   readonly applier: ChangeApplier;
   readonly audit: AuditLog;
   readonly refusals: RefusalSummary;
@@ -42,8 +42,14 @@ const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 export type ControlApp = OpenAPIHono<{ Bindings: ControlBindings }>;
 type ControlContext = Context<{ Bindings: ControlBindings }>;
 
-export function createControlApp(rooms: ControlRooms, endpoints: readonly Endpoint[]): ControlApp {
+/** `first` may add handlers that come before the endpoints. */
+export function createControlApp(
+  rooms: ControlRooms,
+  endpoints: readonly Endpoint[],
+  first?: (app: ControlApp) => void,
+): ControlApp {
   const app: ControlApp = new App<{ Bindings: ControlBindings }>();
+  first?.(app);
   for (const endpoint of endpoints) {
     describeEndpoint(app, endpoint);
     const path = endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1').replaceAll(/\{\+(\w+)\}/g, ':$1{.+}');
@@ -51,27 +57,31 @@ export function createControlApp(rooms: ControlRooms, endpoints: readonly Endpoi
   }
   app.notFound((context) => {
     const refused = refuseUnrouted(app, context);
-    rooms.refusals.count(refused.status === 405 ? 'method_not_allowed' : 'not_found');
-    return refused;
+    rooms.refusals.count(refused.denial, context.env);
+    return refused.response;
   });
   return app;
 }
 
 /** No endpoint has this path and method; where others have the path, they are named. */
-function refuseUnrouted(app: ControlApp, context: ControlContext): Response {
+function refuseUnrouted(
+  app: ControlApp,
+  context: ControlContext,
+): { readonly denial: Denial; readonly response: Response } {
   const { requestId } = context.env;
   const methods = METHODS.filter((method) => app.router.match(method, context.req.path)[0].length > 0);
   if (methods.length === 0) {
     const denial = new Denial('not_found', { message: 'There is no such path.' });
-    return toResponse(renderProblem(denial, requestId), requestId);
+    return { denial, response: toResponse(renderProblem(denial, requestId), requestId) };
   }
   const allow = methods.join(', ');
   const denial = new Denial('method_not_allowed', { message: `Use ${allow}.` });
   const rendered = renderProblem(denial, requestId);
-  return toResponse({ ...rendered, headers: { ...rendered.headers, allow } }, requestId);
+  const response = toResponse({ ...rendered, headers: { ...rendered.headers, allow } }, requestId);
+  return { denial, response };
 }
 
-/** One request on its way through; `principal` is who it turned out to come from. */
+/** One request on its way through; `principal` is who it is proved to come from. */
 interface Visit {
   readonly endpoint: Endpoint;
   readonly context: ControlContext;
@@ -97,52 +107,67 @@ async function serve(rooms: ControlRooms, endpoint: Endpoint, context: ControlCo
 
 async function answerTo(rooms: ControlRooms, visit: Visit): Promise<Reply | Denial> {
   const { endpoint, context } = visit;
-  // The key is judged from the headers alone, before the body is read; and again after, since a body may take a minute.
-  const early = await admit(rooms, visit);
-  if (early instanceof Denial) return early;
-  const input = await readInput(endpoint, context);
-  if (input instanceof Denial) return input;
-  const idempotent = readIdempotent(endpoint, { context, body: input.raw });
-  if (idempotent instanceof Denial) return idempotent;
+  const { requestId } = context.env;
+  const rules = { acceptsVersion1: endpoint.acceptsVersion1 === true };
+  const visitor = await rooms.door.open(context.env.presented, rules);
+  if (visitor instanceof Denial) return visitor;
+  // A bearer key is judged from the head alone, before the body is read; and again after, since that may take a minute.
+  if (visitor.signature === undefined) {
+    const early = admit(visit, visitor);
+    if (early !== undefined) return early;
+  }
+  const bytes = await context.env.readBody(visitor.signature === undefined);
+  if (bytes instanceof Denial) return bytes;
+  let proved = await prove(rooms, visitor, bytes);
+  if (proved instanceof Denial) return proved;
+  context.env.vouch();
+  const input = readInput(endpoint, context, bytes);
   for (let round = 0; round < ROUNDS_MAX; round++) {
-    const principal = await admit(rooms, visit);
-    if (principal instanceof Denial) return principal;
-    const first = idempotent === undefined ? undefined : await rooms.applier.replay(principal, idempotent);
+    proved = await rooms.door.again(proved, rules);
+    if (proved instanceof Denial) return proved;
+    const refused = admit(visit, proved);
+    if (refused !== undefined) return refused;
+    if (input instanceof Denial) return input;
+    const { principal } = proved;
+    const { idempotent } = input;
+    const replay = async () => idempotent && rooms.applier.replay(principal, idempotent);
+    const first = await replay();
     if (first !== undefined) return first;
     // What was submitted before this request is on disk before it reads: an answer never lags behind a finished call.
     await rooms.database.barrier();
-    const result = await endpoint.handle({ principal, requestId: context.env.requestId, ...input });
-    if (result instanceof Denial || !isChange(result)) return result;
-    const applied = await rooms.applier.apply(result, {
-      principal,
-      requestId: context.env.requestId,
-      idempotent,
-    });
+    const header = (name: string) => context.env.presented.header(name);
+    const result = await endpoint.handle({ principal, requestId, header, ...input });
+    // Refused because its twin came first in the meantime: then it has the answer of that.
+    if (result instanceof Denial) return (await replay()) ?? result;
+    if (!isChange(result)) return result;
+    const applied = await rooms.applier.apply(result, { principal, requestId, idempotent });
     if (applied !== STALE) return applied;
-    rooms.authenticator.forget();
+    rooms.door.forget();
   }
   return new Denial('conflict', { message: 'The key of this request kept changing. Try again.' });
 }
 
-/** Who asks, and may they: a key, from an allowed network, with the endpoint's permission. */
-async function admit(rooms: ControlRooms, visit: Visit): Promise<Principal | Denial> {
-  const { endpoint, context } = visit;
-  const principal = await rooms.authenticator.authenticate(context.env.secret);
-  if (principal instanceof Denial) return principal;
-  visit.principal = principal;
-  const forbidden =
-    checkNetwork(principal.key, context.env.address) ??
-    (endpoint.permission === undefined ? undefined : checkPermission(principal.key, endpoint.permission));
-  return forbidden ?? principal;
+/** What is signed is verified over the body as it arrived, and used up before anything else is said about it. */
+async function prove(rooms: ControlRooms, visitor: Visitor, body: Buffer): Promise<Proved | Denial> {
+  const proved = await rooms.door.verify(visitor, body);
+  return proved instanceof Denial ? proved : ((await rooms.door.use(proved)) ?? proved);
 }
 
-async function readInput(endpoint: Endpoint, context: ControlContext) {
+/** May they: from an allowed network, with the endpoint's permission. */
+function admit(visit: Visit, { principal }: Visitor): Denial | undefined {
+  const { endpoint, context } = visit;
+  visit.principal = principal;
+  return (
+    checkNetwork(principal, context.env.address) ??
+    (endpoint.permission === undefined ? undefined : checkPermission(principal, endpoint.permission))
+  );
+}
+
+function readInput(endpoint: Endpoint, context: ControlContext, bytes: Buffer) {
   const params = check(endpoint.params, context.req.param());
   if (params instanceof Denial) return params;
   const query = check(endpoint.query, context.req.query());
   if (query instanceof Denial) return query;
-  const bytes = await context.env.readBody();
-  if (bytes instanceof Denial) return bytes;
   const raw = bytes.length === 0 ? {} : parseJsonObject(bytes);
   if (raw instanceof JsonRefusal) {
     return new Denial('invalid_request', {
@@ -151,7 +176,9 @@ async function readInput(endpoint: Endpoint, context: ControlContext) {
   }
   const body = endpoint.body === undefined && bytes.length > 0 ? unexpectedBody() : check(endpoint.body, raw);
   if (body instanceof Denial) return body;
-  return { params, query, body, raw: raw as Json };
+  const idempotent = readIdempotent(endpoint, { context, body: raw as Json });
+  if (idempotent instanceof Denial) return idempotent;
+  return { params, query, body, idempotent };
 }
 
 function check(schema: Endpoint['body'], value: unknown): unknown {
@@ -190,7 +217,7 @@ function isChange(result: Reply | Change): result is Change {
 function refuse(rooms: ControlRooms, { endpoint, context, principal }: Visit, refusal: Denial): Response {
   const { requestId } = context.env;
   rooms.telemetry.refused(refusal);
-  if (principal === undefined) rooms.refusals.count(refusal.code);
+  if (principal === undefined) rooms.refusals.count(refusal, context.env);
   else {
     const recorded = rooms.audit.record({
       action: 'control.refused',

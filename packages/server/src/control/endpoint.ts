@@ -8,13 +8,15 @@ import type { AuditEvent } from '../audit/audit-event.ts';
 import type { Denial } from '../kernel/denial.ts';
 import type { Principal } from '../keys/key.ts';
 import type { Step } from '../storage/statement.ts';
+import type { PresentedRequest } from '../signing/presented.ts';
 
 /** What the listener knows of a request beyond what Hono reads. */
 export interface ControlBindings {
-  readonly secret: string | undefined;
+  readonly presented: PresentedRequest;
   readonly requestId: string;
   readonly address: string;
-  readBody(): Promise<Buffer | Denial>;
+  readBody(isProved: boolean): Promise<Buffer | Denial>;
+  vouch(): void;
 }
 
 export type Json =
@@ -37,6 +39,10 @@ export interface Change {
   readonly steps: readonly Step[];
   readonly events: readonly Omit<AuditEvent, 'actor' | 'decision' | 'requestId' | 'organizationId'>[];
   readonly reply: Reply;
+  /** What is said when the first, second, … of `steps` is refused; a conflict with another change where nothing is given. */
+  readonly refusals?: readonly Denial[];
+  /** Only adds what nothing was decided on before, such as a new key: what is cached and under way stays valid. */
+  readonly isAdditive?: boolean;
   /** Called once the change is durable. */
   readonly afterwards?: () => void;
 }
@@ -47,6 +53,8 @@ export interface Call<Params, Query, Body> {
   readonly params: Params;
   readonly query: Query;
   readonly body: Body;
+  /** A header of the request by its lower-case name. */
+  readonly header: (name: string) => string | undefined;
 }
 
 export interface Endpoint<
@@ -64,6 +72,8 @@ export interface Endpoint<
   readonly params?: P;
   readonly query?: Q;
   readonly body?: B;
+  /** Version 1 of signatures binds neither method nor path: accepted only where a request changes and reveals nothing. */
+  readonly acceptsVersion1?: boolean;
   /** The form of a refusal; an RFC 9457 problem unless clients of this path expect another. */
   readonly refusal?: 'openai' | 'validation';
   /** The body of a success, for the OpenAPI document. */

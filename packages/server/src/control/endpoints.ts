@@ -1,39 +1,53 @@
 /** Every endpoint of the management API, in the order in which paths are matched. */
 import { type AuditRooms, auditEndpoint } from './audit-endpoint.ts';
-import { type BudgetRooms, budgetEndpoints } from './budget-endpoints.ts';
-import { type CallRooms, callEndpoints } from './call-endpoints.ts';
-import { type CatalogRooms, catalogEndpoints } from './catalog-endpoints.ts';
-import { type CredentialRooms, credentialEndpoints } from './credential-endpoints.ts';
+import { type BudgetRooms, budgetEndpoints } from './money/budget-endpoints.ts';
+import { type CallRooms, callEndpoints } from './money/call-endpoints.ts';
+import { type CatalogRooms, catalogEndpoints } from './money/catalog-endpoints.ts';
+import { type CredentialRooms, credentialEndpoints } from './credentials/credential-endpoints.ts';
+import { type ChildRooms, childEndpoint } from './keys/child-endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
-import { type KeyRooms, keyEndpoints } from './key-endpoints.ts';
+import { type KeyRooms, keyEndpoints } from './keys/key-endpoints.ts';
+import { type LeakEndpointRooms, leakEndpoint } from './leaks/leak-endpoint.ts';
 import { type ProjectRooms, projectEndpoints } from './project-endpoints.ts';
-import { type SelfRooms, selfEndpoints } from './self-endpoints.ts';
-import { type UsageRooms, usageEndpoint } from './usage-endpoint.ts';
-import { type VerifyRooms, verifyEndpoint } from './verify-endpoint.ts';
+import { type RotationRooms, rotationEndpoints, selfRotationEndpoint } from './keys/rotation-endpoints.ts';
+import { type SelfRooms, selfEndpoints } from './keys/self-endpoints.ts';
+import { type RouteRooms, routeEndpoints } from './routes/route-endpoints.ts';
+import { type UsageRooms, usageEndpoint } from './money/usage-endpoint.ts';
+import { type VerifyRooms, verifyEndpoint } from './keys/verify-endpoint.ts';
 
-export type EndpointRooms = SelfRooms &
+/** What any key may ask of itself. */
+export type OwnRooms = SelfRooms & RotationRooms & ChildRooms;
+
+export type EndpointRooms = OwnRooms &
   VerifyRooms &
   KeyRooms &
   ProjectRooms &
   BudgetRooms &
   CredentialRooms &
+  RouteRooms &
   CatalogRooms &
   UsageRooms &
   CallRooms &
-  AuditRooms;
+  AuditRooms &
+  LeakEndpointRooms;
 
 /** Served beside the model calls, wherever the management API listens: clients of `/v1` expect them there. */
-export { selfEndpoints };
+export function ownEndpoints(rooms: OwnRooms): readonly Endpoint[] {
+  return [...selfEndpoints(rooms), selfRotationEndpoint(rooms), childEndpoint(rooms)];
+}
 
 export function controlEndpoints(rooms: EndpointRooms): readonly Endpoint[] {
   return [
     // What a key asks about itself has fixed paths, which must come before `/v1/keys/{id}`.
-    ...selfEndpoints(rooms),
+    ...ownEndpoints(rooms),
     verifyEndpoint(rooms),
     ...keyEndpoints(rooms),
+    ...rotationEndpoints(rooms),
+    leakEndpoint(rooms),
     ...projectEndpoints(rooms),
     ...budgetEndpoints(rooms),
     ...credentialEndpoints(rooms),
+    ...routeEndpoints(rooms),
     ...catalogEndpoints(rooms),
     usageEndpoint(rooms),
     ...callEndpoints(rooms),

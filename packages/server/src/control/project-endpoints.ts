@@ -5,7 +5,12 @@ import type { NewId } from '../kernel/new-id.ts';
 import type { Principal } from '../keys/key.ts';
 import { type Change, type Endpoint, type Json, defineEndpoint, ok } from './endpoint.ts';
 import { cutPage, renderPage, renderTime } from './list-page.ts';
-import type { Organization, Project, ProjectStore } from '../tenants/project-store.ts';
+import {
+  LEAK_POLICIES,
+  type Organization,
+  type Project,
+  type ProjectStore,
+} from '../tenants/project-store.ts';
 import { idParams, listOf, listQuery, name, z } from './schemas.ts';
 
 export interface ProjectRooms {
@@ -16,7 +21,13 @@ export interface ProjectRooms {
 
 const TAG = 'Organizations and projects';
 const organizationView = z
-  .object({ object: z.literal('organization'), id: z.string(), name: z.string(), created_at: z.string() })
+  .object({
+    object: z.literal('organization'),
+    id: z.string(),
+    name: z.string(),
+    leak_policy: z.enum(LEAK_POLICIES),
+    created_at: z.string(),
+  })
   .openapi('Organization');
 const projectView = z
   .object({
@@ -42,6 +53,32 @@ export function projectEndpoints(rooms: ProjectRooms): Endpoint[] {
         const own = await rooms.projects.findOrganization(principal.key.organizationId);
         const of = { id: ({ id }: Organization) => id, view: renderOrganization, order: 'newest' } as const;
         return ok(renderPage(cutPage(own === undefined ? [] : [own], query, of), query, of));
+      },
+    }),
+    defineEndpoint({
+      method: 'patch',
+      path: '/v1/organizations/{id}',
+      permission: 'organizations:write',
+      tag: TAG,
+      summary: 'Say what happens to a key that is reported as leaked.',
+      params: idParams,
+      body: z.strictObject({ leak_policy: z.enum(LEAK_POLICIES) }),
+      response: { status: 200, schema: organizationView },
+      handle: async ({ principal, params, body }) => {
+        const own = await rooms.projects.findOrganization(principal.key.organizationId);
+        if (own === undefined || own.id !== params.id) return new Denial('not_found');
+        const leakPolicy = body.leak_policy;
+        return {
+          steps: [rooms.projects.setLeakPolicyStep(own.id, leakPolicy)],
+          events: [
+            {
+              action: 'organization.updated',
+              target: own.id,
+              detail: { leak_policy: leakPolicy, previous_leak_policy: own.leakPolicy },
+            },
+          ],
+          reply: ok(renderOrganization({ ...own, leakPolicy })),
+        };
       },
     }),
     defineEndpoint({
@@ -102,8 +139,8 @@ async function createProject(
   };
 }
 
-function renderOrganization({ id, name, createdAtMs }: Organization): Json {
-  return { object: 'organization', id, name, created_at: renderTime(createdAtMs) };
+function renderOrganization({ id, name, leakPolicy, createdAtMs }: Organization): Json {
+  return { object: 'organization', id, name, leak_policy: leakPolicy, created_at: renderTime(createdAtMs) };
 }
 
 function renderProject({ id, organizationId, name, createdAtMs }: Project): Json {

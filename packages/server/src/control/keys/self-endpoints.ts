@@ -1,20 +1,22 @@
 /** What a key may ask about itself: is it valid, what is left, which models it may use. */
 import { formatUsd, nanos } from '@keyfold/protocol';
-import { checkModel } from '../access/authorize.ts';
-import type { CredentialStore } from '../credentials/credential-store.ts';
-import { Denial } from '../kernel/denial.ts';
-import type { Clock } from '../kernel/clock.ts';
-import type { Key, Principal } from '../keys/key.ts';
-import type { BudgetState } from '../ledger/budget.ts';
-import type { BudgetStore } from '../ledger/budget-store.ts';
-import type { LedgerReports } from '../ledger/reports.ts';
-import type { LimitState, Limiter } from '../limits/limiter.ts';
-import type { PriceStore } from '../pricing/price-store.ts';
-import { type OfferedModel, listOfferedModels } from '../routing/offered-models.ts';
-import { type Endpoint, type Json, defineEndpoint, ok } from './endpoint.ts';
-import { renderBudgets, renderLimits } from './key-view.ts';
-import { renderTime } from './list-page.ts';
-import { budgetView, listOf, z } from './schemas.ts';
+import { checkModel, permissionsOf } from '../../access/authorize.ts';
+import type { CredentialStore } from '../../credentials/credential-store.ts';
+import { Denial } from '../../kernel/denial.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { type Principal, keysOf } from '../../keys/key.ts';
+import type { BudgetState } from '../../ledger/budget.ts';
+import { type BudgetStore, idsOf } from '../../ledger/budget-store.ts';
+import type { LedgerReports } from '../../ledger/reports.ts';
+import type { LimitState, Limiter } from '../../limits/limiter.ts';
+import type { PriceStore } from '../../pricing/price-store.ts';
+import { type OfferedModel, listOfferedModels } from '../../routing/offered-models.ts';
+import type { RouteStore } from '../../routing/route-store.ts';
+import { type Endpoint, type Json, defineEndpoint, ok } from '../endpoint.ts';
+import { renderLimits } from '../limits.ts';
+import { renderBudgets } from './key-view.ts';
+import { renderTime } from '../list-page.ts';
+import { budgetView, listOf, z } from '../schemas.ts';
 
 export interface SelfRooms {
   readonly budgets: BudgetStore;
@@ -22,6 +24,7 @@ export interface SelfRooms {
   readonly reports: LedgerReports;
   readonly credentials: CredentialStore;
   readonly prices: PriceStore;
+  readonly routes: RouteStore;
   readonly clock: Clock;
 }
 
@@ -42,7 +45,10 @@ const validation = z.object({
   permissions: z.array(z.string()),
   limits: z.looseObject({}),
   budgets: z.array(budgetView),
+  version: z.number(),
+  issued_at: z.string(),
   expires_at: z.string().nullable(),
+  auto_rotate: z.boolean(),
 });
 
 export function selfEndpoints(rooms: SelfRooms): Endpoint[] {
@@ -53,19 +59,23 @@ export function selfEndpoints(rooms: SelfRooms): Endpoint[] {
       permission: undefined,
       tag: TAG,
       summary: 'Is this key valid, and how many calls could it start now?',
+      acceptsVersion1: true,
       refusal: 'validation',
       response: { status: 200, schema: validation },
       handle: async ({ principal }) => {
-        const { key } = principal;
-        const states = await callBudgets(rooms, key);
+        const { key, version } = principal;
+        const states = await callBudgets(rooms, principal);
         return ok({
           valid: true,
-          remaining_quota: remainingQuota(rooms.limiter.peek(key.id, key.limits), states),
+          remaining_quota: remainingQuota(rooms.limiter.peek(keysOf(principal)), states),
           key_id: key.id,
-          permissions: key.permissions,
-          limits: renderLimits(key),
+          permissions: permissionsOf(principal),
+          limits: renderLimits(key.limits),
           budgets: renderBudgets(states),
+          version: version.version,
+          issued_at: renderTime(version.createdAtMs),
           expires_at: renderTime(endOf(principal)),
+          auto_rotate: key.autoRotate,
         });
       },
     }),
@@ -78,7 +88,7 @@ export function selfEndpoints(rooms: SelfRooms): Endpoint[] {
       response: { status: 200, schema: z.looseObject({}) },
       handle: async ({ principal }) => {
         const { key } = principal;
-        const { requests, tokens } = rooms.limiter.peek(key.id, key.limits);
+        const { requests, tokens } = rooms.limiter.peek(keysOf(principal));
         const spent = await rooms.reports.spentByKey(key.id);
         const rate = (state: LimitState['requests']): Json =>
           state === undefined
@@ -90,7 +100,7 @@ export function selfEndpoints(rooms: SelfRooms): Endpoint[] {
           tokens_this_minute: rate(tokens),
           cost_today_usd: formatUsd(spent.today),
           cost_this_month_usd: formatUsd(spent.thisMonth),
-          budgets: renderBudgets(await callBudgets(rooms, key)),
+          budgets: renderBudgets(await callBudgets(rooms, principal)),
         });
       },
     }),
@@ -100,10 +110,12 @@ export function selfEndpoints(rooms: SelfRooms): Endpoint[] {
       permission: undefined,
       tag: TAG,
       summary: 'The models that this key may use.',
+      acceptsVersion1: true,
       refusal: 'openai',
       response: { status: 200, schema: listOf(modelView) },
-      handle: async ({ principal }) => {
+      handle: async ({ principal, header }) => {
         const models = await allowedModels(rooms, principal);
+        if (header(ANTHROPIC_HEADER) !== undefined) return ok(renderAnthropicModels(models));
         return ok({ object: 'list', data: models.map((model) => renderModel(model)) });
       },
     }),
@@ -113,22 +125,31 @@ export function selfEndpoints(rooms: SelfRooms): Endpoint[] {
       permission: undefined,
       tag: TAG,
       summary: 'One of the models that this key may use, by its name or by `provider/model`.',
+      acceptsVersion1: true,
       refusal: 'openai',
       params: z.strictObject({ id: z.string().min(1).max(401) }),
       response: { status: 200, schema: modelView },
-      handle: ({ principal, params }) => findModel(rooms, principal, params.id),
+      handle: ({ principal, params, header }) =>
+        findModel(rooms, principal, {
+          name: params.id,
+          render: header(ANTHROPIC_HEADER) === undefined ? renderModel : renderAnthropicModel,
+        }),
     }),
   ];
 }
 
-export async function callBudgets(rooms: SelfRooms, key: Key): Promise<BudgetState[]> {
-  const budgets = await rooms.budgets.load([key.organizationId, key.projectId, key.id]);
+export async function callBudgets(rooms: SelfRooms, { key, parent }: Principal): Promise<BudgetState[]> {
+  const { organizationId, projectId } = key;
+  const budgets = await rooms.budgets.load(
+    idsOf({ organizationId, projectId, keyId: key.id, parentId: parent?.key.id }),
+  );
   return rooms.budgets.statesOf(budgets);
 }
 
-/** When this version or its key ends, whichever is first. */
-export function endOf({ key, version }: Principal): number | undefined {
-  const ends = [key.expiresAtMs, version.expiresAtMs].filter((end) => end !== undefined);
+/** When the first of all ends that a key is under comes: its own, its version's, and those of its parent. */
+export function endOf({ key, version, parent }: Principal): number | undefined {
+  const all = [key, version, ...(parent === undefined ? [] : [parent.key, parent.version])];
+  const ends = all.map(({ expiresAtMs }) => expiresAtMs).filter((end) => end !== undefined);
   return ends.length === 0 ? undefined : Math.min(...ends);
 }
 
@@ -139,22 +160,25 @@ export function remainingQuota(limits: LimitState, budgets: readonly BudgetState
   return limits.requests?.remaining ?? QUOTA_UNLIMITED;
 }
 
-async function allowedModels(
-  rooms: SelfRooms,
-  { key, organizationRevision }: Principal,
-): Promise<OfferedModel[]> {
+async function allowedModels(rooms: SelfRooms, principal: Principal): Promise<OfferedModel[]> {
+  const { key, organizationRevision } = principal;
   const offered = listOfferedModels({
     credentials: await rooms.credentials.forOrganization(key.organizationId, organizationRevision),
+    routes: await rooms.routes.forOrganization(key.organizationId, organizationRevision),
     catalog: await rooms.prices.catalog(key.organizationId, organizationRevision),
     nowMs: rooms.clock.nowMs(),
   });
   // A bare name with a slash in it would be taken for a provider's.
   return offered.filter(
-    ({ id, model }) => checkModel(key, model.includes('/') ? [id] : [id, model]) === undefined,
+    ({ id, model }) => checkModel(principal, model.includes('/') ? [id] : [id, model]) === undefined,
   );
 }
 
-async function findModel(rooms: SelfRooms, principal: Principal, name: string) {
+async function findModel(
+  rooms: SelfRooms,
+  principal: Principal,
+  { name, render }: { readonly name: string; readonly render: (model: OfferedModel) => Json },
+) {
   const models = await allowedModels(rooms, principal);
   const model = models.find((each) => each.id === name || each.model === name);
   return model === undefined
@@ -162,9 +186,26 @@ async function findModel(rooms: SelfRooms, principal: Principal, name: string) {
         message: `There is no model '${name}' that this key may use.`,
         param: 'model',
       })
-    : ok(renderModel(model));
+    : ok(render(model));
 }
 
 function renderModel({ id, provider }: OfferedModel): Json {
   return { id, object: 'model', created: 0, owned_by: provider };
+}
+
+/** Who sends it wants what Anthropic's API answers. */
+const ANTHROPIC_HEADER = 'anthropic-version';
+
+/** Anthropic gives the epoch where it does not know when a model was released. */
+function renderAnthropicModel({ id }: OfferedModel): Json {
+  return { type: 'model', id, display_name: id, created_at: '1970-01-01T00:00:00Z' };
+}
+
+function renderAnthropicModels(models: readonly OfferedModel[]): Json {
+  return {
+    data: models.map((model) => renderAnthropicModel(model)),
+    has_more: false,
+    first_id: models[0]?.id ?? null,
+    last_id: models.at(-1)?.id ?? null,
+  };
 }

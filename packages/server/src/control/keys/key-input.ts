@@ -1,20 +1,21 @@
 /** What may be said of a key when it is created or changed. */
-import { CONTROL_PERMISSIONS, DATA_PERMISSIONS, KEY_KINDS } from '@keyfold/protocol';
-import { parseNetwork } from '../access/network.ts';
-import { EVERY_PERMISSION } from '../keys/key.ts';
-import { NAME_CHARACTERS_MAX, name, time, usd, z } from './schemas.ts';
+import {
+  CONTROL_PERMISSIONS,
+  DATA_PERMISSIONS,
+  KEY_KINDS,
+  SIGNING_ALGORITHMS,
+  SIGNING_VERSIONS,
+} from '@keyfold/protocol';
+import { parseNetwork } from '../../access/network.ts';
+import { EVERY_PERMISSION } from '../../keys/key.ts';
+import { limitsBody } from '../limits.ts';
+import { NAME_CHARACTERS_MAX, name, time, usd, z } from '../schemas.ts';
 
 const LIST_MAX = 100;
 const METADATA_MAX = 50;
 const RATE_MAX = 1_000_000_000;
 const ROTATION_INTERVAL_S = { min: 60, max: 365 * 86_400, default: 86_400 };
 
-const rate = z.int().min(1).max(RATE_MAX).nullable();
-const limits = z.strictObject({
-  requests_per_minute: rate.optional(),
-  tokens_per_minute: rate.optional(),
-  concurrent_requests: rate.optional(),
-});
 const budgets = z.strictObject({
   per_day_usd: usd.nullable().optional(),
   per_month_usd: usd.nullable().optional(),
@@ -35,17 +36,30 @@ const metadata = z
     `must have at most ${METADATA_MAX} entries`,
   );
 
-const changeable = {
+const signing = z.strictObject({
+  required: z.boolean().optional(),
+  versions: z.array(z.enum(SIGNING_VERSIONS)).min(1).max(SIGNING_VERSIONS.length).optional(),
+  algorithm: z.enum(SIGNING_ALGORITHMS).optional(),
+  public_key: z.string().max(100).optional(),
+});
+/** What a key may say of itself at any time, and a child of itself when it is made. */
+const described = {
   name: name.nullable().optional(),
-  rate_limit: z.int().min(1).max(RATE_MAX).optional(),
-  limits: limits.optional(),
+  limits: limitsBody.optional(),
   budgets: budgets.optional(),
   models: z.array(modelPattern).min(1).max(LIST_MAX).nullable().optional(),
   networks: z.array(network).min(1).max(LIST_MAX).nullable().optional(),
+  metadata: metadata.nullable().optional(),
+};
+
+const changeable = {
+  ...described,
+  rate_limit: z.int().min(1).max(RATE_MAX).optional(),
+  not_before: time.nullable().optional(),
   expires_at: time.nullable().optional(),
   auto_rotate: z.boolean().optional(),
   rotation_interval: z.int().min(ROTATION_INTERVAL_S.min).max(ROTATION_INTERVAL_S.max).optional(),
-  metadata: metadata.nullable().optional(),
+  signing: signing.nullable().optional(),
 };
 
 const permission = z.enum([...DATA_PERMISSIONS, ...CONTROL_PERMISSIONS, EVERY_PERMISSION]);
@@ -62,12 +76,32 @@ export const createKeyBody = z
     permissions: z.array(permission).min(1).max(LIST_MAX),
     project_id: z.string().max(100).optional(),
     kind: z.enum(KEY_KINDS).default('live'),
+    canary: z.boolean().default(false),
   })
   .refine(oneRate, ONE_RATE);
 
 export const updateKeyBody = z
-  .strictObject({ ...changeable, permissions: z.array(permission).min(1).max(LIST_MAX).optional() })
+  .strictObject({
+    ...changeable,
+    permissions: z.array(permission).min(1).max(LIST_MAX).optional(),
+    quarantined: z.boolean().optional(),
+  })
   .refine(oneRate, ONE_RATE);
+
+/** Seconds that a child key lives. */
+const CHILD_LIFE_S = { min: 1, max: 86_400 };
+
+export const childKeyBody = z
+  .strictObject({
+    ...described,
+    permissions: z.array(permission).min(1).max(LIST_MAX).optional(),
+    ttl_seconds: z.int().min(CHILD_LIFE_S.min).max(CHILD_LIFE_S.max).optional(),
+    public_key: z.string().max(100).optional(),
+  })
+  .prefault({});
+
+export type ChildKeyBody = z.infer<typeof childKeyBody>;
+export type SigningInput = z.infer<typeof signing>;
 
 export const ROTATION_INTERVAL_S_DEFAULT = ROTATION_INTERVAL_S.default;
 

@@ -1,17 +1,18 @@
 /** The catalog: models with their prices, one price set, many imported. */
-import type { Clock } from '../kernel/clock.ts';
-import { Denial } from '../kernel/denial.ts';
-import type { Principal } from '../keys/key.ts';
-import type { Catalog } from '../pricing/catalog.ts';
-import { type LitellmImport, importLitellmPrices } from '../pricing/litellm-import.ts';
-import { type ModelPrice, formatUsdPerMillion } from '../pricing/model-price.ts';
-import { parsePriceInput } from '../pricing/price-input.ts';
-import type { PriceStore } from '../pricing/price-store.ts';
-import { SANDBOX, VENDORS } from '../routing/vendors.ts';
-import { type Change, type Endpoint, defineEndpoint, ok } from './endpoint.ts';
-import { cutPage, renderPage } from './list-page.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { Denial } from '../../kernel/denial.ts';
+import type { Principal } from '../../keys/key.ts';
+import type { Catalog } from '../../pricing/catalog.ts';
+import { type LitellmImport, importLitellmPrices } from '../../pricing/litellm-import.ts';
+import { type ModelPrice, formatUsdPerMillion } from '../../pricing/model-price.ts';
+import { RATE_FIELDS } from '../../pricing/price-fields.ts';
+import { parsePriceInput } from '../../pricing/price-input.ts';
+import type { PriceStore } from '../../pricing/price-store.ts';
+import { SANDBOX, VENDORS } from '../../routing/vendors.ts';
+import { type Change, type Endpoint, defineEndpoint, ok } from '../endpoint.ts';
+import { cutPage, renderPage } from '../list-page.ts';
 import { priceId, priceView, renderPrice } from './price-view.ts';
-import { listOf, listQuery, z } from './schemas.ts';
+import { listOf, listQuery, z } from '../schemas.ts';
 
 export interface CatalogRooms {
   readonly prices: PriceStore;
@@ -24,14 +25,7 @@ const ID_CHARACTERS_MAX = 401;
 /** Described here, judged by `parsePriceInput`, which names the field that is wrong. */
 const price = z.unknown().openapi({ type: 'string', example: '2.50' });
 const tokens = z.unknown().openapi({ type: 'integer', minimum: 1 });
-const rates = {
-  input_usd_per_million: price.optional(),
-  output_usd_per_million: price.optional(),
-  cached_input_usd_per_million: price.optional(),
-  cache_write_usd_per_million: price.optional(),
-  long_cache_write_usd_per_million: price.optional(),
-  reasoning_usd_per_million: price.optional(),
-};
+const rates = Object.fromEntries(RATE_FIELDS.map((field) => [field, price.optional()]));
 const priceBody = z
   .strictObject({
     ...rates,

@@ -1,16 +1,18 @@
 /** `POST /v1/keys/verify`: other services ask whether a key of their organization may do something. Nothing is consumed. */
 import { CONTROL_PERMISSIONS, DATA_PERMISSIONS, ERRORS, formatUsd } from '@keyfold/protocol';
-import { checkPermission } from '../access/authorize.ts';
-import { Denial } from '../kernel/denial.ts';
-import type { Authenticator } from '../keys/authenticate.ts';
-import type { Key, Principal } from '../keys/key.ts';
-import { type Endpoint, type Json, defineEndpoint, ok } from './endpoint.ts';
-import { renderTime } from './list-page.ts';
-import { usd, z } from './schemas.ts';
+import { checkPermission, permissionsOf } from '../../access/authorize.ts';
+import { Denial } from '../../kernel/denial.ts';
+import type { RefusalSummary } from '../../audit/refusal-summary.ts';
+import type { Authenticator } from '../../keys/authenticate.ts';
+import { type Principal, keysOf, mustSign } from '../../keys/key.ts';
+import { type Endpoint, type Json, defineEndpoint, ok } from '../endpoint.ts';
+import { renderTime } from '../list-page.ts';
+import { usd, z } from '../schemas.ts';
 import { type SelfRooms, callBudgets, endOf, remainingQuota } from './self-endpoints.ts';
 
 export interface VerifyRooms extends SelfRooms {
   readonly authenticator: Authenticator;
+  readonly refusals: RefusalSummary;
 }
 
 const verifyBody = z.strictObject({
@@ -40,12 +42,16 @@ export function verifyEndpoint(rooms: VerifyRooms): Endpoint {
     summary: 'Check a key, and whether it may do this and its budgets have room for that much.',
     body: verifyBody,
     response: { status: 200, schema: verification },
-    handle: async ({ principal, body }) => {
+    handle: async ({ principal, requestId, body }) => {
+      const { organizationId } = principal.key;
       const found = await rooms.authenticator.authenticate(body.key);
-      // A key that is no more does not say whose it was, so it is told apart from a foreign one no better than that.
-      if (found instanceof Denial || found.key.organizationId !== principal.key.organizationId) {
-        return ok(refused(new Denial('invalid_api_key')));
+      if (found instanceof Denial) {
+        const { isAlarm, subject } = found.detail;
+        if (isAlarm === true) rooms.refusals.count(found, { address: 'keys/verify', requestId });
+        const isOwn = subject?.organizationId === organizationId;
+        return ok(refused(isOwn ? found : new Denial('invalid_api_key'), isOwn ? subject.keyId : undefined));
       }
+      if (found.key.organizationId !== organizationId) return ok(refused(new Denial('invalid_api_key')));
       return ok(await verify(rooms, found, body));
     },
   });
@@ -57,28 +63,30 @@ async function verify(
   body: z.infer<typeof verifyBody>,
 ): Promise<Json> {
   const { key } = principal;
-  const forbidden = body.permission === undefined ? undefined : checkPermission(key, body.permission);
-  if (forbidden !== undefined) return refused(forbidden, key);
-  const budgets = await callBudgets(rooms, key);
+  // Where requests must be signed, a key that was presented by itself proves nothing.
+  if (mustSign(principal)) return refused(new Denial('invalid_signature'), key.id);
+  const forbidden = body.permission === undefined ? undefined : checkPermission(principal, body.permission);
+  if (forbidden !== undefined) return refused(forbidden, key.id);
+  const budgets = await callBudgets(rooms, principal);
   const { cost } = body;
   const full = cost === undefined ? undefined : budgets.find(({ remaining }) => remaining < cost);
   if (full !== undefined) {
     const { scope, period } = full.budget;
     const message = `The ${period} budget of the ${scope} has ${formatUsd(full.remaining)} USD left.`;
-    return refused(new Denial('budget_exhausted', { message }), key);
+    return refused(new Denial('budget_exhausted', { message }), key.id);
   }
   return {
     valid: true,
     key_id: key.id,
     kind: key.kind,
     project_id: key.projectId,
-    permissions: key.permissions,
-    remaining_quota: remainingQuota(rooms.limiter.peek(key.id, key.limits), budgets),
+    permissions: permissionsOf(principal),
+    remaining_quota: remainingQuota(rooms.limiter.peek(keysOf(principal)), budgets),
     expires_at: renderTime(endOf(principal)),
   };
 }
 
-function refused({ code, detail }: Denial, key?: Key): Json {
+function refused({ code, detail }: Denial, keyId?: string): Json {
   const message = detail.message ?? ERRORS[code].title;
-  return { valid: false, ...(key === undefined ? {} : { key_id: key.id }), code, error: { code, message } };
+  return { valid: false, ...(keyId === undefined ? {} : { key_id: keyId }), code, error: { code, message } };
 }

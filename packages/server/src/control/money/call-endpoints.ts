@@ -1,10 +1,11 @@
 /** Calls, one row each, as the ledger settled them. */
 import { formatUsd, nanos } from '@keyfold/protocol';
-import { Denial } from '../kernel/denial.ts';
-import type { CallRow, LedgerReports } from '../ledger/reports.ts';
-import { type Endpoint, type Json, defineEndpoint, ok } from './endpoint.ts';
-import { renderPage, renderTime } from './list-page.ts';
-import { checkRange, idParams, listOf, listQuery, time, z } from './schemas.ts';
+import { Denial } from '../../kernel/denial.ts';
+import type { CallRow, LedgerReports } from '../../ledger/reports.ts';
+import { mapTokens } from '../../ledger/token-classes.ts';
+import { type Endpoint, type Json, defineEndpoint, ok } from '../endpoint.ts';
+import { renderPage, renderTime } from '../list-page.ts';
+import { checkRange, idParams, listOf, listQuery, time, z } from '../schemas.ts';
 
 export interface CallRooms {
   readonly reports: LedgerReports;
@@ -24,16 +25,14 @@ const callView = z
     provider: z.string(),
     model: z.string(),
     streamed: z.boolean(),
+    attempt: z.number(),
+    route: z.string().nullable(),
     status: z.number(),
     error: z.string().nullable(),
     outcome: z.enum(['settlement', 'release', 'expiry']),
     certainty: z.enum(['exact', 'estimated']),
     flags: z.array(z.string()),
-    input_tokens: z.number(),
-    cached_input_tokens: z.number(),
-    cache_write_tokens: z.number(),
-    output_tokens: z.number(),
-    reasoning_tokens: z.number(),
+    ...mapTokens(() => z.number()),
     held_usd: z.string(),
     cost_usd: z.string(),
     created_at: z.string(),
@@ -109,16 +108,14 @@ function renderCall(row: CallRow): Json {
     provider: row.provider,
     model: row.model,
     streamed: row.streamed === 1n,
+    attempt: Number(row.attempt),
+    route: row.route,
     status: Number(row.status),
     error: row.error,
     outcome: row.resolution,
     certainty: row.certainty,
     flags: row.flags === null ? [] : row.flags.split(' '),
-    input_tokens: Number(row.input_tokens),
-    cached_input_tokens: Number(row.cached_input_tokens),
-    cache_write_tokens: Number(row.cache_write_tokens),
-    output_tokens: Number(row.output_tokens),
-    reasoning_tokens: Number(row.reasoning_tokens),
+    ...mapTokens((each) => Number(row[each])),
     held_usd: formatUsd(nanos(row.held_nanos)),
     cost_usd: formatUsd(nanos(row.cost_nanos)),
     created_at: renderTime(startedAtMs),

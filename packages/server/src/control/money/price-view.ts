@@ -1,21 +1,15 @@
 /** What the API shows of a model's price: decimal strings of US dollars per million tokens. */
-import {
-  type ModelPrice,
-  type NanosPerMillion,
-  type Rates,
-  formatUsdPerMillion,
-} from '../pricing/model-price.ts';
-import type { Json } from './endpoint.ts';
-import { renderTime } from './list-page.ts';
-import { z } from './schemas.ts';
+import { type ModelPrice, type Rates, formatUsdPerMillion } from '../../pricing/model-price.ts';
+import { OPTIONAL_RATE_FIELDS } from '../../pricing/price-fields.ts';
+import type { Json } from '../endpoint.ts';
+import { renderTime } from '../list-page.ts';
+import { z } from '../schemas.ts';
 
+const optionalRate = z.string().nullable();
 const rates = {
   input_usd_per_million: z.string(),
   output_usd_per_million: z.string(),
-  cached_input_usd_per_million: z.string().nullable(),
-  cache_write_usd_per_million: z.string().nullable(),
-  long_cache_write_usd_per_million: z.string().nullable(),
-  reasoning_usd_per_million: z.string().nullable(),
+  ...Object.fromEntries(OPTIONAL_RATE_FIELDS.map(([field]) => [field, optionalRate])),
 };
 
 export const priceView = z
@@ -61,14 +55,13 @@ export function renderPrice(price: ModelPrice): Json {
 }
 
 function renderRates(of: Rates): { readonly [name: string]: Json } {
-  const optional = (price: NanosPerMillion | undefined) =>
-    price === undefined ? null : formatUsdPerMillion(price);
+  const optional = OPTIONAL_RATE_FIELDS.map(([field, rate]) => {
+    const price = of[rate];
+    return [field, price === undefined ? null : formatUsdPerMillion(price)] as const;
+  });
   return {
     input_usd_per_million: formatUsdPerMillion(of.inputPerMillion),
     output_usd_per_million: formatUsdPerMillion(of.outputPerMillion),
-    cached_input_usd_per_million: optional(of.cachedInputPerMillion),
-    cache_write_usd_per_million: optional(of.cacheWritePerMillion),
-    long_cache_write_usd_per_million: optional(of.longCacheWritePerMillion),
-    reasoning_usd_per_million: optional(of.reasoningPerMillion),
+    ...Object.fromEntries(optional),
   };
 }

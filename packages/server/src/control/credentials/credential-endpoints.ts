@@ -1,12 +1,13 @@
 /** Credentials: add, list, show, change, rotate, delete. A secret goes in and never comes back. */
 import { isDeepStrictEqual } from 'node:util';
-import type { Credential } from '../credentials/credential.ts';
-import type { CredentialStore, SealedCredential } from '../credentials/credential-store.ts';
-import type { Clock } from '../kernel/clock.ts';
-import { Denial } from '../kernel/denial.ts';
-import type { NewId } from '../kernel/new-id.ts';
-import type { Principal } from '../keys/key.ts';
-import type { UpstreamPools } from '../upstream/pools.ts';
+import type { Credential } from '../../credentials/credential.ts';
+import type { CredentialStore, Secrets, SealedCredential } from '../../credentials/credential-store.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { Denial } from '../../kernel/denial.ts';
+import type { NewId } from '../../kernel/new-id.ts';
+import type { Principal } from '../../keys/key.ts';
+import type { UpstreamPools } from '../../upstream/pools.ts';
+import type { TargetHealth } from '../../upstream/target-health.ts';
 import {
   type CreateCredentialBody,
   type UpdateCredentialBody,
@@ -15,33 +16,21 @@ import {
   rotateCredentialBody,
   updateCredentialBody,
 } from './credential-input.ts';
-import { type Change, type Endpoint, type Json, defineEndpoint, ok } from './endpoint.ts';
-import { cutPage, renderPage, renderTime } from './list-page.ts';
-import { idParams, listOf, listQuery, z } from './schemas.ts';
+import { type Change, type Endpoint, defineEndpoint, ok } from '../endpoint.ts';
+import { NO_LIMITS, mergeLimits } from '../limits.ts';
+import { cutPage, renderPage } from '../list-page.ts';
+import { credentialView, renderCredential } from './credential-view.ts';
+import { idParams, listOf, listQuery, z } from '../schemas.ts';
 
 export interface CredentialRooms {
   readonly credentials: CredentialStore;
   readonly pools: UpstreamPools;
+  readonly health: TargetHealth;
   readonly clock: Clock;
   readonly newId: NewId;
 }
 
 const TAG = 'Credentials';
-const credentialView = z
-  .object({
-    object: z.literal('credential'),
-    id: z.string(),
-    provider: z.string(),
-    name: z.string(),
-    base_url: z.string(),
-    allow_networks: z.array(z.string()),
-    models: z.array(z.string()).nullable(),
-    version: z.number(),
-    created_at: z.string(),
-    updated_at: z.string(),
-  })
-  .openapi('Credential');
-
 export function credentialEndpoints(rooms: CredentialRooms): Endpoint[] {
   return [
     defineEndpoint({
@@ -68,7 +57,11 @@ export function credentialEndpoints(rooms: CredentialRooms): Endpoint[] {
           principal.organizationRevision,
         );
         const wanted = all.filter(({ provider }) => provider === (query.provider ?? provider));
-        const of = { id: ({ id }: Credential) => id, view: renderCredential, order: 'newest' } as const;
+        const of = {
+          id: ({ id }: Credential) => id,
+          view: (each: SealedCredential) => renderCredential(rooms, each),
+          order: 'newest',
+        } as const;
         return ok(renderPage(cutPage(wanted, query, of), query, of));
       },
     }),
@@ -82,7 +75,7 @@ export function credentialEndpoints(rooms: CredentialRooms): Endpoint[] {
       response: { status: 200, schema: credentialView },
       handle: async ({ principal, params }) => {
         const found = await find(rooms, principal, params.id);
-        return found === undefined ? new Denial('not_found') : ok(renderCredential(found));
+        return found === undefined ? new Denial('not_found') : ok(renderCredential(rooms, found));
       },
     }),
     defineEndpoint({
@@ -120,7 +113,8 @@ export function credentialEndpoints(rooms: CredentialRooms): Endpoint[] {
       path: '/v1/credentials/{id}/rotate',
       permission: 'credentials:write',
       tag: TAG,
-      summary: "Replace a credential's secret. Calls that are running end with the old one.",
+      summary:
+        "Replace a credential's secret. The old one is still tried for a while where the provider refuses the new one.",
       params: idParams,
       body: rotateCredentialBody,
       response: { status: 200, schema: credentialView },
@@ -128,7 +122,11 @@ export function credentialEndpoints(rooms: CredentialRooms): Endpoint[] {
         const found = await find(rooms, principal, params.id);
         if (found === undefined) return new Denial('not_found');
         const next = nextVersion(rooms, found);
-        return replace(rooms, { before: found, next, secret: body.secret, fields: ['secret'] });
+        const untilMs = rooms.clock.nowMs() + body.grace_seconds * 1_000;
+        const previous =
+          body.grace_seconds === 0 ? undefined : { secret: rooms.credentials.open(found), untilMs };
+        const secrets = { current: body.secret, previous };
+        return replace(rooms, { before: found, next, secrets, fields: ['secret'] });
       },
     }),
   ];
@@ -148,6 +146,8 @@ async function createCredential(
     id: rooms.newId('credential'),
     organizationId,
     name: body.name,
+    weight: body.weight ?? 1,
+    limits: mergeLimits(NO_LIMITS, body.limits),
     version: 1,
     createdAtMs: nowMs,
     updatedAtMs: nowMs,
@@ -163,7 +163,7 @@ async function createCredential(
         detail: { name: body.name, provider: rules.provider, base_url: rules.baseUrl },
       },
     ],
-    reply: { status: 201, body: renderCredential(credential) },
+    reply: { status: 201, body: renderCredential(rooms, credential) },
   };
 }
 
@@ -182,7 +182,13 @@ async function updateCredential(
     models: body.models === undefined ? before.models?.slice() : (body.models ?? undefined),
   });
   if (rules instanceof Denial) return rules;
-  const next = { ...nextVersion(rooms, before), ...rules, name: body.name ?? before.name };
+  const next = {
+    ...nextVersion(rooms, before),
+    ...rules,
+    name: body.name ?? before.name,
+    weight: body.weight ?? before.weight,
+    limits: mergeLimits(before.limits, body.limits),
+  };
   const taken = await checkName(rooms, principal, next);
   if (taken !== undefined) return taken;
   // Whoever may say where a secret is sent could otherwise have a secret sent to themselves that they never saw.
@@ -194,8 +200,22 @@ async function updateCredential(
       param: 'secret',
     });
   }
-  const secret = body.secret ?? rooms.credentials.open(before);
-  return replace(rooms, { before, next, secret, fields: Object.keys(body) });
+  const secrets = readSecrets(rooms, { before, secret: body.secret, isMoved });
+  return replace(rooms, { before, next, secrets, fields: Object.keys(body) });
+}
+
+/** Where a secret may go is not changed for one that nobody sent again: then the one before it is forgotten. */
+function readSecrets(
+  { credentials, clock }: CredentialRooms,
+  of: { readonly before: SealedCredential; readonly secret: string | undefined; readonly isMoved: boolean },
+): Secrets {
+  const { before, secret } = of;
+  if (secret !== undefined) return { current: secret };
+  const nowMs = clock.nowMs();
+  const untilMs = before.previous?.untilMs ?? 0;
+  const previous =
+    of.isMoved || untilMs <= nowMs ? undefined : { secret: credentials.open(before, nowMs), untilMs };
+  return { current: credentials.open(before), previous };
 }
 
 /** The seal binds what was changed, so the secret is sealed anew under the next version. */
@@ -204,13 +224,13 @@ function replace(
   of: {
     readonly before: Credential;
     readonly next: Credential;
-    readonly secret: string;
+    readonly secrets: Secrets;
     readonly fields: readonly string[];
   },
 ): Change {
   const { before, next } = of;
   return {
-    steps: [rooms.credentials.replaceStep(next, { secret: of.secret, previousVersion: before.version })],
+    steps: [rooms.credentials.replaceStep(next, { secrets: of.secrets, previousVersion: before.version })],
     events: [
       {
         action: 'credential.updated',
@@ -218,8 +238,11 @@ function replace(
         detail: { fields: of.fields, version: next.version, base_url: next.baseUrl },
       },
     ],
-    reply: { status: 200, body: renderCredential(next) },
-    afterwards: () => rooms.pools.forget(next.id),
+    reply: { status: 200, body: renderCredential(rooms, { ...next, previous: of.secrets.previous }) },
+    afterwards: () => {
+      rooms.pools.forget(next.id);
+      rooms.health.forget(next.id);
+    },
   };
 }
 
@@ -248,21 +271,6 @@ async function checkName(
 }
 
 function nextVersion(rooms: CredentialRooms, { id, ...before }: SealedCredential): Credential {
-  const { sealed: _sealed, ...rest } = before;
+  const { sealed: _sealed, previous: _previous, ...rest } = before;
   return { ...rest, id, version: before.version + 1, updatedAtMs: rooms.clock.nowMs() };
-}
-
-function renderCredential(credential: Credential): Json {
-  return {
-    object: 'credential',
-    id: credential.id,
-    provider: credential.provider,
-    name: credential.name,
-    base_url: credential.baseUrl,
-    allow_networks: credential.allowNetworks,
-    models: credential.models ?? null,
-    version: credential.version,
-    created_at: renderTime(credential.createdAtMs),
-    updated_at: renderTime(credential.updatedAtMs),
-  };
 }

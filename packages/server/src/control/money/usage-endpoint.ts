@@ -1,17 +1,18 @@
 /** `GET /v1/usage`: what was used and what it cost, summed by key, project, model, provider or time; JSON or CSV. */
 import { formatUsd } from '@keyfold/protocol';
-import { Denial } from '../kernel/denial.ts';
-import type { Principal } from '../keys/key.ts';
+import { Denial } from '../../kernel/denial.ts';
+import type { Principal } from '../../keys/key.ts';
 import {
   type CallFilter,
   type LedgerReports,
   USAGE_GROUPS,
   type UsageGroup,
   type UsageSum,
-} from '../ledger/reports.ts';
+} from '../../ledger/reports.ts';
+import { TOKEN_CLASSES, mapTokens } from '../../ledger/token-classes.ts';
 import { renderCsv } from './csv.ts';
-import { type Endpoint, type Reply, defineEndpoint, ok } from './endpoint.ts';
-import { checkRange, listOf, time, z } from './schemas.ts';
+import { type Endpoint, type Reply, defineEndpoint, ok } from '../endpoint.ts';
+import { checkRange, listOf, time, z } from '../schemas.ts';
 
 export interface UsageRooms {
   readonly reports: LedgerReports;
@@ -53,11 +54,7 @@ const usageView = z
     day: z.string().optional(),
     month: z.string().optional(),
     calls: z.number(),
-    input_tokens: z.number(),
-    cached_input_tokens: z.number(),
-    cache_write_tokens: z.number(),
-    output_tokens: z.number(),
-    reasoning_tokens: z.number(),
+    ...mapTokens(() => z.number()),
     cost_usd: z.string(),
   })
   .openapi('Usage');
@@ -114,25 +111,13 @@ const COLUMN_OF: Readonly<Record<UsageGroup, string>> = {
   month: 'month',
 };
 const TIMES: readonly UsageGroup[] = ['hour', 'day', 'month'];
-const MEASURES = [
-  'calls',
-  'input_tokens',
-  'cached_input_tokens',
-  'cache_write_tokens',
-  'output_tokens',
-  'reasoning_tokens',
-  'cost_usd',
-] as const;
+const MEASURES = ['calls', ...TOKEN_CLASSES, 'cost_usd'] as const;
 
 function renderSum(sum: UsageSum, groups: readonly UsageGroup[]): Record<string, string | number> {
   return {
     ...Object.fromEntries(groups.map((group) => [COLUMN_OF[group], sum.group[group] ?? ''])),
     calls: Number(sum.calls),
-    input_tokens: Number(sum.inputTokens),
-    cached_input_tokens: Number(sum.cachedInputTokens),
-    cache_write_tokens: Number(sum.cacheWriteTokens),
-    output_tokens: Number(sum.outputTokens),
-    reasoning_tokens: Number(sum.reasoningTokens),
+    ...mapTokens((each) => Number(sum.tokens[each])),
     cost_usd: formatUsd(sum.cost),
   };
 }

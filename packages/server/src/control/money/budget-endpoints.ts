@@ -1,15 +1,15 @@
 /** Budgets: list with what is left, set a cap, remove. */
-import { Denial } from '../kernel/denial.ts';
-import type { Principal } from '../keys/key.ts';
-import type { KeyStore } from '../keys/key-store.ts';
-import { SCOPES, type BudgetState, type Scope } from '../ledger/budget.ts';
-import { PERIODS } from '../ledger/period.ts';
+import { Denial } from '../../kernel/denial.ts';
+import type { Principal } from '../../keys/key.ts';
+import type { KeyStore } from '../../keys/key-store.ts';
+import { SCOPES, type BudgetState, type Scope } from '../../ledger/budget.ts';
+import { PERIODS } from '../../ledger/period.ts';
 import { type PlanRooms, planBudgets } from './budget-plan.ts';
-import { type Change, type Endpoint, defineEndpoint, ok } from './endpoint.ts';
-import { renderBudget } from './key-view.ts';
-import { cutPage, renderPage } from './list-page.ts';
-import type { ProjectStore } from '../tenants/project-store.ts';
-import { budgetView, idParams, listOf, listQuery, usd, z } from './schemas.ts';
+import { type Change, type Endpoint, defineEndpoint, ok } from '../endpoint.ts';
+import { renderBudget } from '../keys/key-view.ts';
+import { cutPage, renderPage } from '../list-page.ts';
+import type { ProjectStore } from '../../tenants/project-store.ts';
+import { budgetView, idParams, listOf, listQuery, usd, z } from '../schemas.ts';
 
 export interface BudgetRooms extends PlanRooms {
   readonly keys: KeyStore;

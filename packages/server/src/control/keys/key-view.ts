@@ -1,11 +1,23 @@
 /** What the API shows of a key: everything but its secret. */
 import { formatUsd } from '@keyfold/protocol';
-import type { Key, KeyVersion } from '../keys/key.ts';
-import { type BudgetState, SCOPES } from '../ledger/budget.ts';
-import { PERIODS } from '../ledger/period.ts';
-import type { Json } from './endpoint.ts';
-import { renderTime } from './list-page.ts';
-import { budgetView, z } from './schemas.ts';
+import type { CountedVersion, Key } from '../../keys/key.ts';
+import type { CountedSigningSecret } from '../../signing/signing-secret.ts';
+import { type BudgetState, SCOPES } from '../../ledger/budget.ts';
+import { PERIODS } from '../../ledger/period.ts';
+import type { Json } from '../endpoint.ts';
+import { limitsView, renderLimits } from '../limits.ts';
+import { renderTime } from '../list-page.ts';
+import { budgetView, z } from '../schemas.ts';
+
+const versionView = z.object({
+  id: z.string(),
+  version: z.number(),
+  display: z.string(),
+  created_at: z.string(),
+  expires_at: z.string().nullable(),
+  uses: z.number(),
+  last_used_at: z.string().nullable(),
+});
 
 export const keyView = z
   .object({
@@ -17,33 +29,38 @@ export const keyView = z
     permissions: z.array(z.string()),
     models: z.array(z.string()).nullable(),
     networks: z.array(z.string()).nullable(),
-    limits: z.object({
-      requests_per_minute: z.number().nullable(),
-      tokens_per_minute: z.number().nullable(),
-      concurrent_requests: z.number().nullable(),
-    }),
+    limits: limitsView,
     budgets: z.array(budgetView),
+    not_before: z.string().nullable(),
     expires_at: z.string().nullable(),
+    quarantined_at: z.string().nullable(),
     revoked_at: z.string().nullable(),
     auto_rotate: z.boolean(),
     rotation_interval: z.number(),
+    parent_id: z.string().nullable(),
+    parent_version: z.number().nullable(),
+    canary: z.boolean(),
+    signing: z
+      .object({
+        required: z.boolean(),
+        versions: z.array(z.string()),
+        algorithm: z.string(),
+        secrets: z.array(versionView),
+      })
+      .nullable(),
     metadata: z.record(z.string(), z.string()).nullable(),
     created_at: z.string(),
-    versions: z.array(
-      z.object({
-        id: z.string(),
-        version: z.number(),
-        display: z.string(),
-        created_at: z.string(),
-        expires_at: z.string().nullable(),
-      }),
-    ),
+    versions: z.array(versionView.extend({ rotation_id: z.string().nullable() })),
   })
   .openapi('Key');
 
 export function renderKey(
   key: Key,
-  of: { readonly versions: readonly KeyVersion[]; readonly budgets: readonly BudgetState[] },
+  of: {
+    readonly versions: readonly CountedVersion[];
+    readonly budgets: readonly BudgetState[];
+    readonly secrets: readonly CountedSigningSecret[];
+  },
 ): { readonly [name: string]: Json } {
   return {
     object: 'key',
@@ -54,29 +71,37 @@ export function renderKey(
     permissions: key.permissions,
     models: key.models ?? null,
     networks: key.networks ?? null,
-    limits: renderLimits(key),
+    limits: renderLimits(key.limits),
     budgets: renderBudgets(of.budgets),
+    not_before: renderTime(key.notBeforeMs),
     expires_at: renderTime(key.expiresAtMs),
+    quarantined_at: renderTime(key.quarantinedAtMs),
     revoked_at: renderTime(key.revokedAtMs),
     auto_rotate: key.autoRotate,
     rotation_interval: key.rotationIntervalS,
+    parent_id: key.parent?.keyId ?? null,
+    parent_version: key.parent?.version ?? null,
+    canary: key.isCanary,
+    signing: key.signing === undefined ? null : { ...key.signing, secrets: of.secrets.map(renderVersion) },
     metadata: key.metadata ?? null,
     created_at: renderTime(key.createdAtMs),
     versions: of.versions.map((version) => ({
-      id: version.id,
-      version: version.version,
-      display: version.display,
-      created_at: renderTime(version.createdAtMs),
-      expires_at: renderTime(version.expiresAtMs),
+      ...renderVersion(version),
+      rotation_id: version.rotationId ?? null,
     })),
   };
 }
 
-export function renderLimits(key: Key): Json {
+/** A version of a key, or of its signing secret. */
+function renderVersion(version: CountedVersion | CountedSigningSecret) {
   return {
-    requests_per_minute: key.limits.requestsPerMinute ?? null,
-    tokens_per_minute: key.limits.tokensPerMinute ?? null,
-    concurrent_requests: key.limits.concurrentRequests ?? null,
+    id: version.id,
+    version: version.version,
+    display: version.display,
+    created_at: renderTime(version.createdAtMs),
+    expires_at: renderTime(version.expiresAtMs),
+    uses: version.uses,
+    last_used_at: renderTime(version.lastUsedAtMs),
   };
 }
 

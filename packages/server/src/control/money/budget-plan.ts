@@ -1,12 +1,12 @@
 /** Plans the change of a scope's budgets: which rows are set or removed, what is recorded, and how they stand afterwards. */
 import { type Id, type Nanos, formatUsd, nanos } from '@keyfold/protocol';
-import type { Clock } from '../kernel/clock.ts';
-import type { NewId } from '../kernel/new-id.ts';
-import type { Budget, BudgetState, Scope } from '../ledger/budget.ts';
-import type { BudgetStore } from '../ledger/budget-store.ts';
-import { PERIODS, type Period } from '../ledger/period.ts';
-import type { SqlStep } from '../storage/statement.ts';
-import type { Change } from './endpoint.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import type { NewId } from '../../kernel/new-id.ts';
+import type { Budget, BudgetState, Scope } from '../../ledger/budget.ts';
+import type { BudgetStore } from '../../ledger/budget-store.ts';
+import { PERIODS, type Period } from '../../ledger/period.ts';
+import type { SqlStep } from '../../storage/statement.ts';
+import type { Change } from '../endpoint.ts';
 
 /** The new cap of each period; `null` removes, `undefined` leaves as it is. */
 export type BudgetInput = Readonly<Record<Period, Nanos | null | undefined>>;

@@ -1,15 +1,16 @@
 /** What may be said of a provider's credential, and where its secret may so be sent. */
-import { Denial } from '../kernel/denial.ts';
-import { VENDORS } from '../routing/vendors.ts';
-import { checkBaseUrl, parseNetworks } from '../upstream/egress-policy.ts';
-import { name, z } from './schemas.ts';
+import { Denial } from '../../kernel/denial.ts';
+import { VENDORS } from '../../routing/vendors.ts';
+import { checkBaseUrl, parseNetworks } from '../../upstream/egress-policy.ts';
+import { limitsBody } from '../limits.ts';
+import { name, z } from '../schemas.ts';
 
 const MODELS_MAX = 1_000;
 const NETWORKS_MAX = 64;
 const URL_CHARACTERS_MAX = 2_048;
-
-/** Vendors that the surface names and that no wire format is there for yet. */
-const NOT_YET: readonly string[] = ['anthropic', 'google'];
+const WEIGHT_MAX = 1_000;
+const GRACE_SECONDS_DEFAULT = 300;
+const GRACE_SECONDS_MAX = 86_400;
 
 /** What goes into a header as it is: visible ASCII. */
 const secret = z.string().regex(/^[\x21-\x7e]{1,4096}$/, 'must be 1 to 4096 visible ASCII characters');
@@ -19,6 +20,7 @@ const model = z
 const baseUrl = z.string().min(1).max(URL_CHARACTERS_MAX);
 const networks = z.array(z.string().min(1).max(50)).max(NETWORKS_MAX);
 const models = z.array(model).min(1).max(MODELS_MAX);
+const weight = z.int().min(1).max(WEIGHT_MAX);
 
 export const createCredentialBody = z.strictObject({
   provider: z.string().min(1).max(100).openapi({ example: 'openai' }),
@@ -27,6 +29,8 @@ export const createCredentialBody = z.strictObject({
   base_url: baseUrl.optional(),
   allow_networks: networks.optional(),
   models: models.optional(),
+  weight: weight.optional(),
+  limits: limitsBody.optional(),
 });
 
 export const updateCredentialBody = z.strictObject({
@@ -34,10 +38,16 @@ export const updateCredentialBody = z.strictObject({
   base_url: baseUrl.optional(),
   allow_networks: networks.optional(),
   models: models.nullable().optional(),
+  weight: weight.optional(),
+  limits: limitsBody.optional(),
   secret: secret.optional(),
 });
 
-export const rotateCredentialBody = z.strictObject({ secret });
+export const rotateCredentialBody = z.strictObject({
+  secret,
+  /** How long the secret before it is still tried where the provider refuses the new one. */
+  grace_seconds: z.int().min(0).max(GRACE_SECONDS_MAX).default(GRACE_SECONDS_DEFAULT),
+});
 
 export type CreateCredentialBody = z.infer<typeof createCredentialBody>;
 export type UpdateCredentialBody = z.infer<typeof updateCredentialBody>;
@@ -55,7 +65,7 @@ export type RuledBody = Pick<CreateCredentialBody, 'provider' | 'base_url' | 'al
 /** The rules with what the vendor implies, or what is wrong with them. */
 export function readCredentialRules(body: RuledBody): CredentialRules | Denial {
   const vendor = VENDORS.get(body.provider);
-  if (vendor === undefined) return refuseProvider(body.provider);
+  if (vendor === undefined) return refuseProvider();
   const url = body.base_url ?? vendor.baseUrl;
   if (url === undefined) {
     return refuse('base_url', `A credential of provider '${body.provider}' must say its base_url.`);
@@ -71,13 +81,8 @@ export function readCredentialRules(body: RuledBody): CredentialRules | Denial {
   return { provider: body.provider, baseUrl: url, allowNetworks, models: body.models };
 }
 
-function refuseProvider(provider: string): Denial {
-  const known = [...VENDORS.keys()].join(', ');
-  if (!NOT_YET.includes(provider)) return refuse('provider', `provider must be one of ${known}.`);
-  return new Denial('unsupported_parameter', {
-    message: `The provider '${provider}' is not supported yet. Supported: ${known}.`,
-    param: 'provider',
-  });
+function refuseProvider(): Denial {
+  return refuse('provider', `provider must be one of ${[...VENDORS.keys()].join(', ')}.`);
 }
 
 function refuse(param: string, message: string): Denial {
