@@ -16,6 +16,8 @@ const CACHE = { entriesMax: 10_000, ttlMs: 60_000 };
 /** What a call's money is counted on. */
 export interface ScopeIds {
   readonly keyId: string;
+  /** A child's calls are on its parent's budgets, too. */
+  readonly parentId: string | undefined;
   readonly projectId: string;
   readonly organizationId: string;
 }
@@ -41,7 +43,7 @@ export class BudgetStore {
     const name = `${ids.keyId} ${organizationRevision}`;
     const cached = this.#byKey.get(name);
     if (cached !== undefined) return cached;
-    const budgets = await this.load([ids.organizationId, ids.projectId, ids.keyId]);
+    const budgets = await this.load(idsOf(ids));
     this.#byKey.set(name, budgets);
     return budgets;
   }
@@ -137,6 +139,11 @@ export class BudgetStore {
     }
     return budget;
   }
+}
+
+/** Everything whose budgets a call is under. */
+export function idsOf({ organizationId, projectId, keyId, parentId }: ScopeIds): string[] {
+  return [organizationId, projectId, keyId, ...(parentId === undefined ? [] : [parentId])];
 }
 
 function macFields(budget: Budget): (string | Nanos)[] {

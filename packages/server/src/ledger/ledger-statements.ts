@@ -4,6 +4,7 @@ import type { Database } from '../storage/database.ts';
 import type { SqlStep } from '../storage/statement.ts';
 import type { Reservation, Resolution } from './reservation.ts';
 import { renderStoredCall } from './stored-call.ts';
+import { countTokens, mapTokens } from './token-classes.ts';
 
 export interface LedgerStatements {
   checkRevision(of: { readonly id: string; readonly revision: number }): SqlStep;
@@ -24,7 +25,6 @@ export function prepareLedgerStatements({ prepare }: Database): LedgerStatements
   );
   const insertReservation = prepare<{
     id: string;
-    node: number;
     boot: string;
     at: number;
     held: bigint;
@@ -32,7 +32,6 @@ export function prepareLedgerStatements({ prepare }: Database): LedgerStatements
   }>((db, param) =>
     db.insertInto('reservations').values({
       id: param('id'),
-      node: param('node'),
       boot: param('boot'),
       reserved_at: param('at'),
       held_nanos: param('held'),
@@ -61,15 +60,13 @@ export function prepareLedgerStatements({ prepare }: Database): LedgerStatements
       status: param('status'),
       error: param('error'),
       flags: param('flags'),
-      input_tokens: param('input_tokens'),
-      cached_input_tokens: param('cached_input_tokens'),
-      cache_write_tokens: param('cache_write_tokens'),
-      output_tokens: param('output_tokens'),
-      reasoning_tokens: param('reasoning_tokens'),
+      ...mapTokens((each) => param(each)),
       held_nanos: param('held_nanos'),
       cost_nanos: param('cost_nanos'),
       reserved_at: param('reserved_at'),
       resolved_at: param('resolved_at'),
+      attempt: param('attempt'),
+      route: param('route'),
     }),
   );
   return {
@@ -77,7 +74,6 @@ export function prepareLedgerStatements({ prepare }: Database): LedgerStatements
     insertReservation: (reservation, database) =>
       insertReservation({
         id: reservation.id,
-        node: database.node,
         boot: database.boot,
         at: reservation.reservedAtMs,
         held: reservation.held,
@@ -110,14 +106,12 @@ function callValues(reservation: Reservation, resolution: Resolution & { readonl
     status: resolution.status,
     error: resolution.error ?? null,
     flags: resolution.flags.length === 0 ? null : resolution.flags.join(' '),
-    input_tokens: usage.inputTokens,
-    cached_input_tokens: usage.cachedInputTokens,
-    cache_write_tokens: usage.cacheWriteTokens + (usage.longCacheWriteTokens ?? 0),
-    output_tokens: usage.outputTokens,
-    reasoning_tokens: usage.reasoningTokens,
+    ...countTokens(usage),
     held_nanos: reservation.held as bigint,
     cost_nanos: resolution.cost as bigint,
     reserved_at: reservation.reservedAtMs,
     resolved_at: resolution.resolvedAtMs,
+    attempt: call.attempt,
+    route: call.route ?? null,
   };
 }

@@ -298,9 +298,12 @@ async function openHouse(place: DatabasePlace) {
           model: 'echo',
           credentialId: undefined,
           streamed: false,
+          attempt: 1,
+          route: undefined,
         },
         budgets: owned.get(key) ?? [],
         amount: nanos(amount),
+        claims: [],
         organizationRevision,
       }),
   };
@@ -324,11 +327,11 @@ function resolution(kind: Resolution['kind'], cost: bigint): Resolution {
   };
 }
 
-function isReserved(answer: Reservation | Denial | typeof STALE): answer is Reservation {
-  return answer !== STALE && !(answer instanceof Denial);
+function isReserved(answer: Awaited<ReturnType<Ledger['reserve']>>): answer is Reservation {
+  return typeof answer !== 'symbol' && !(answer instanceof Denial);
 }
 
-function reserved(answer: Reservation | Denial | typeof STALE): Reservation {
+function reserved(answer: Awaited<ReturnType<Ledger['reserve']>>): Reservation {
   assert.ok(isReserved(answer), 'the call is reserved');
   return answer;
 }

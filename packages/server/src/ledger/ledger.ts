@@ -16,9 +16,12 @@ import { type LedgerStatements, prepareLedgerStatements } from './ledger-stateme
 import { periodEndMs, periodStartMs } from './period.ts';
 import type { Reservation, ReserveRequest, Resolution } from './reservation.ts';
 import { callEvent } from './call-event.ts';
+import { countTokens } from './token-classes.ts';
 
 /** The key, its project or its organization changed since the call was authorized: decide again. */
 export const STALE = Symbol('stale');
+/** Something that the call claims was used up before. */
+export const CLAIMED = Symbol('claimed');
 
 /** Beyond it a resolution is left to recovery at the next start, which charges the reservation at its estimate. */
 const POSTPONED_MAX = 50_000;
@@ -62,7 +65,7 @@ export class Ledger {
    * Holds `amount` on all budgets or on none. Resolves when that is durable: from then on the call may be sent, and
    * counts as sent should this process die. Returns `budget_exhausted`, naming the budget that refused.
    */
-  async reserve(request: ReserveRequest): Promise<Reservation | Denial | typeof STALE> {
+  async reserve(request: ReserveRequest): Promise<Reservation | Denial | typeof STALE | typeof CLAIMED> {
     const nowMs = this.#clock.nowMs();
     // A call that costs nothing, such as a test key's, is under no budget.
     const budgets = request.amount === ZERO_NANOS ? [] : request.budgets;
@@ -76,7 +79,9 @@ export class Ledger {
       })),
       reservedAtMs: nowMs,
     };
+    const { claims } = request;
     const steps: Step[] = [
+      ...claims,
       this.#sql.checkRevision({ id: request.call.organizationId, revision: request.organizationRevision }),
       ...reservation.holds.map((balance, index) => ({
         balance,
@@ -89,8 +94,9 @@ export class Ledger {
     ];
     const outcome = await this.#commitOrUndo(reservation, steps);
     if (outcome.committed) return reservation;
-    // The first step is the revision; the balances follow in the order of the budgets.
-    const refused = budgets[outcome.refusedStep - 1];
+    if (outcome.refusedStep < claims.length) return CLAIMED;
+    // After the claims comes the revision; the balances follow in the order of the budgets.
+    const refused = budgets[outcome.refusedStep - claims.length - 1];
     return refused === undefined ? STALE : exhausted(refused, nowMs);
   }
 
@@ -188,14 +194,7 @@ function resolutionEvent(reservation: Reservation, resolution: Resolution) {
 function tokenDetail(usage: Usage): AuditDetail {
   const detail: Record<string, string | number> = {};
   if (usage.certainty === 'estimated') detail['certainty'] = usage.certainty;
-  const classes = {
-    input_tokens: usage.inputTokens,
-    cached_input_tokens: usage.cachedInputTokens,
-    cache_write_tokens: usage.cacheWriteTokens + (usage.longCacheWriteTokens ?? 0),
-    output_tokens: usage.outputTokens,
-    reasoning_tokens: usage.reasoningTokens,
-  };
-  for (const [name, tokens] of Object.entries(classes)) if (tokens > 0) detail[name] = tokens;
+  for (const [name, tokens] of Object.entries(countTokens(usage))) if (tokens > 0) detail[name] = tokens;
   return detail;
 }
 

@@ -1,4 +1,5 @@
 /** Resolves what dead processes left: their calls may have been sent, so each is charged at its estimate and flagged. */
+import { setTimeout } from 'node:timers/promises';
 import { type Id, nanos } from '@keyfold/protocol';
 import type { Selectable } from 'kysely';
 import type { Clock } from '../kernel/clock.ts';
@@ -12,6 +13,8 @@ import { parseStoredCall } from './stored-call.ts';
 const PAGE = 500;
 /** A process that has lost its connection has so long to come back before it counts as dead. */
 const GRACE_MS = 30_000;
+/** Two looks this far apart tell a process that is gone from one that is reconnecting. */
+const LOOK_AGAIN_AFTER_MS = 1_000;
 
 export interface Recovered {
   readonly expired: number;
@@ -25,22 +28,23 @@ export class Recovery {
   readonly #ledger: Ledger;
   readonly #clock: Clock;
   readonly #graceMs: number;
+  readonly #lookAgainAfterMs: number;
   #goneSinceMs: ReadonlyMap<string, number> = new Map();
 
   constructor(
     parts: { readonly database: Database; readonly ledger: Ledger; readonly clock: Clock },
-    { graceMs = GRACE_MS } = {},
+    { graceMs = GRACE_MS, lookAgainAfterMs = LOOK_AGAIN_AFTER_MS } = {},
   ) {
     this.#database = parts.database;
     this.#ledger = parts.ledger;
     this.#clock = parts.clock;
     this.#graceMs = graceMs;
+    this.#lookAgainAfterMs = lookAgainAfterMs;
   }
 
   /** As `recover`, and at once when no other process has the database open: none that could come back. */
   async recoverAtStart(): Promise<Recovered> {
-    const living = await this.#database.livingBoots();
-    const isAlone = [...living].every((boot) => boot === this.#database.boot);
+    const isAlone = (await this.#isAlone()) && (await this.#isStillAlone());
     return this.#recover(isAlone ? 0 : this.#graceMs);
   }
 
@@ -50,6 +54,19 @@ export class Recovery {
    */
   recover(): Promise<Recovered> {
     return this.#recover(this.#graceMs);
+  }
+
+  async #isAlone(): Promise<boolean> {
+    const living = await this.#database.livingBoots();
+    return [...living].every((boot) => boot === this.#database.boot);
+  }
+
+  /** A process that lost its connection a moment ago is back by then. An embedded database has no other process. */
+  async #isStillAlone(): Promise<boolean> {
+    if (this.#database.dialect === 'sqlite' || (await this.#bootsWithReservations()).length === 0)
+      return true;
+    await setTimeout(this.#lookAgainAfterMs);
+    return this.#isAlone();
   }
 
   async #recover(graceMs: number): Promise<Recovered> {

@@ -7,6 +7,7 @@ import { Denial } from '../kernel/denial.ts';
 import type { Database } from '../storage/database.ts';
 import type { Schema } from '../storage/schema.ts';
 import { periodStartMs } from './period.ts';
+import { TOKEN_CLASSES, type TokenCounts, mapTokens } from './token-classes.ts';
 
 export type CallRow = Selectable<Schema['calls']>;
 
@@ -34,11 +35,7 @@ export type UsageGroup = (typeof USAGE_GROUPS)[number];
 export interface UsageSum {
   readonly group: Readonly<Partial<Record<UsageGroup, string>>>;
   readonly calls: bigint;
-  readonly inputTokens: bigint;
-  readonly cachedInputTokens: bigint;
-  readonly cacheWriteTokens: bigint;
-  readonly outputTokens: bigint;
-  readonly reasoningTokens: bigint;
+  readonly tokens: TokenCounts<bigint>;
   readonly cost: Nanos;
 }
 
@@ -124,12 +121,9 @@ export class LedgerReports {
       let query = db
         .selectFrom('calls')
         .select((eb) => [
-          eb.fn.countAll<bigint>().as('calls'),
-          eb.fn.sum<bigint>('input_tokens').as('input_tokens'),
-          eb.fn.sum<bigint>('cached_input_tokens').as('cached_input_tokens'),
-          eb.fn.sum<bigint>('cache_write_tokens').as('cache_write_tokens'),
-          eb.fn.sum<bigint>('output_tokens').as('output_tokens'),
-          eb.fn.sum<bigint>('reasoning_tokens').as('reasoning_tokens'),
+          // A call counts once, however many attempts it took.
+          sql<bigint>`sum(case when attempt = 1 then 1 else 0 end)`.as('calls'),
+          ...TOKEN_CLASSES.map((each) => eb.fn.sum<bigint>(each).as(each)),
           eb.fn.sum<bigint>('cost_nanos').as('cost_nanos'),
         ])
         .where('organization_id', '=', filter.organizationId);
@@ -178,11 +172,7 @@ function mergeGroups(rows: readonly SumRow[], groups: readonly UsageGroup[]): Us
     sums.set(id, {
       group,
       calls: add('calls', before?.calls),
-      inputTokens: add('input_tokens', before?.inputTokens),
-      cachedInputTokens: add('cached_input_tokens', before?.cachedInputTokens),
-      cacheWriteTokens: add('cache_write_tokens', before?.cacheWriteTokens),
-      outputTokens: add('output_tokens', before?.outputTokens),
-      reasoningTokens: add('reasoning_tokens', before?.reasoningTokens),
+      tokens: mapTokens((each) => add(each, before?.tokens[each])),
       cost: nanos(add('cost_nanos', before?.cost)),
     });
   }

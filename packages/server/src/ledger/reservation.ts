@@ -1,6 +1,7 @@
 /** What the ledger knows of a call: from its reservation, through exactly one resolution, to its row in `calls`. */
 import type { Id, Nanos } from '@keyfold/protocol';
 import type { Usage } from '../pricing/model-price.ts';
+import type { ClaimStep } from '../storage/statement.ts';
 import type { Budget } from './budget.ts';
 
 /** The facts of a call that are fixed when it is reserved; also what recovery has, should the process die. */
@@ -15,6 +16,10 @@ export interface CallFacts {
   readonly model: string;
   readonly credentialId: string | undefined;
   readonly streamed: boolean;
+  /** From 1; every attempt of a call is reserved and resolved by itself. */
+  readonly attempt: number;
+  /** The route that was asked for, where it was one. */
+  readonly route: string | undefined;
 }
 
 /** One balance row that a reservation holds money on. */
@@ -35,6 +40,8 @@ export interface ReserveRequest {
   readonly call: CallFacts;
   readonly budgets: readonly Budget[];
   readonly amount: Nanos;
+  /** What the call uses up with its reservation, such as the nonce of a signed request. */
+  readonly claims: readonly ClaimStep[];
   /** What the decision to allow the call was based on. */
   readonly organizationRevision: number;
 }

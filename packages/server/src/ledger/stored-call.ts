@@ -2,7 +2,21 @@
 import type { CallFacts, Hold, Reservation } from './reservation.ts';
 
 type StoredCall = readonly [
-  facts: readonly [string, string, string, number, string, string, string, string, string | null, 0 | 1],
+  facts: readonly [
+    string,
+    string,
+    string,
+    number,
+    string,
+    string,
+    string,
+    string,
+    string | null,
+    0 | 1,
+    // Those of an older Keyfold end here.
+    number?,
+    (string | null)?,
+  ],
   holds: readonly (readonly [string, number])[],
 ];
 
@@ -19,6 +33,8 @@ export function renderStoredCall({ call, holds }: Reservation): string {
       call.model,
       call.credentialId ?? null,
       call.streamed ? 1 : 0,
+      call.attempt,
+      call.route ?? null,
     ],
     holds.map((hold) => [hold.budgetId, hold.periodStartMs]),
   ];
@@ -39,6 +55,8 @@ export function parseStoredCall(text: string): { readonly call: CallFacts; reado
     model,
     credentialId,
     streamed,
+    attempt = 1,
+    route = null,
   ] = facts;
   return {
     call: {
@@ -52,6 +70,8 @@ export function parseStoredCall(text: string): { readonly call: CallFacts; reado
       model,
       credentialId: credentialId ?? undefined,
       streamed: streamed === 1,
+      attempt,
+      route: route ?? undefined,
     },
     holds: holds.map(([budgetId, periodStartMs]) => ({
       budgetId: budgetId as Hold['budgetId'],

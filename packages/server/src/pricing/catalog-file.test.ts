@@ -73,7 +73,7 @@ describe('parseCatalogFile', () => {
         /^catalog: p\/m: input_usd_per_million must be US dollars/,
       ],
       [{ ...ENTRY, output_usd_per_million: undefined }, /p\/m: output_usd_per_million is required/],
-      [{ ...ENTRY, mode: 'image' }, /p\/m: mode must be one of/],
+      [{ ...ENTRY, mode: 'telepathy' }, /p\/m: mode must be one of/],
       [{ ...ENTRY, mode: undefined }, /p\/m: mode is required/],
       [{ ...ENTRY, as_of: undefined }, /p\/m: as_of is required/],
       [{ ...ENTRY, source: '' }, /p\/m: source is required/],

@@ -132,7 +132,7 @@ describe('costOf', () => {
       assert.throws(() => costOf(price, { ...NO_USAGE, inputTokens: count }), RangeError, String(count));
       assert.throws(() => costOf(price, { ...NO_USAGE, reasoningTokens: count }), RangeError, String(count));
       assert.throws(
-        () => worstCaseCost(price, { inputTokensMax: 0, outputTokensMax: count }),
+        () => worstCaseCost(price, { inputTokensMax: 0, hasMediaInput: true, outputTokensMax: count }),
         RangeError,
         String(count),
       );
@@ -157,7 +157,10 @@ describe('worstCaseCost', () => {
       cacheWritePerMillion: usd('3.75'),
     });
     // 1000 × 3750 + 100 × 15 000
-    assert.equal(worstCaseCost(price, { inputTokensMax: 1_000, outputTokensMax: 100 }), 5_250_000n);
+    assert.equal(
+      worstCaseCost(price, { inputTokensMax: 1_000, hasMediaInput: true, outputTokensMax: 100 }),
+      5_250_000n,
+    );
   });
 
   it('uses the long-context rates only when the input may reach them', () => {
@@ -166,8 +169,14 @@ describe('worstCaseCost', () => {
       outputPerMillion: usd('10'),
       above: { inputTokens: 200_000, inputPerMillion: usd('2.5'), outputPerMillion: usd('15') },
     });
-    assert.equal(worstCaseCost(price, { inputTokensMax: 200_000, outputTokensMax: 0 }), 250_000_000n);
-    assert.equal(worstCaseCost(price, { inputTokensMax: 200_001, outputTokensMax: 1 }), 500_017_500n);
+    assert.equal(
+      worstCaseCost(price, { inputTokensMax: 200_000, hasMediaInput: true, outputTokensMax: 0 }),
+      250_000_000n,
+    );
+    assert.equal(
+      worstCaseCost(price, { inputTokensMax: 200_001, hasMediaInput: true, outputTokensMax: 1 }),
+      500_017_500n,
+    );
   });
 
   it('is never below the cost of any usage within the bound', () => {
@@ -215,6 +224,7 @@ describe('worstCaseCost', () => {
           const bound = {
             inputTokensMax:
               inputTokens + cachedInputTokens + cacheWriteTokens + longCacheWriteTokens + moreInput,
+            hasMediaInput: false,
             outputTokensMax: outputTokens + reasoningTokens + moreOutput,
           };
           assert(costOf(price, usage) <= worstCaseCost(price, bound));

@@ -8,8 +8,31 @@ export const TOKENS_MAX = 1_000_000_000_000;
 /** The most tokens that a call may consume. Input is all classes of input together, output likewise. */
 export interface UsageBound {
   readonly inputTokensMax: number;
+  /** False where the input can only be text: then it is not held at the prices of audio and images. */
+  readonly hasMediaInput: boolean;
   readonly outputTokensMax: number;
 }
+
+type TokenClass = Exclude<keyof Usage, 'certainty'>;
+
+const TEXT_INPUT: readonly TokenClass[] = [
+  'inputTokens',
+  'cachedInputTokens',
+  'cacheWriteTokens',
+  'longCacheWriteTokens',
+];
+const INPUT: readonly TokenClass[] = [
+  ...TEXT_INPUT,
+  'audioInputTokens',
+  'cachedAudioInputTokens',
+  'imageInputTokens',
+];
+const OUTPUT: readonly TokenClass[] = [
+  'outputTokens',
+  'reasoningTokens',
+  'audioOutputTokens',
+  'imageOutputTokens',
+];
 
 /**
  * The cost of a measured call, rounded up once to the next nano-dollar. Above the price's long-context
@@ -17,22 +40,13 @@ export interface UsageBound {
  * not a whole number between 0 and `TOKENS_MAX`, or a cost that does not fit the ledger.
  */
 export function costOf(price: ModelPrice, usage: Usage): Nanos {
-  const input = tokens(usage.inputTokens, 'inputTokens');
-  const cachedInput = tokens(usage.cachedInputTokens, 'cachedInputTokens');
-  const cacheWrite = tokens(usage.cacheWriteTokens, 'cacheWriteTokens');
-  const longCacheWrite = tokens(usage.longCacheWriteTokens ?? 0, 'longCacheWriteTokens');
-  const output = tokens(usage.outputTokens, 'outputTokens');
-  const reasoning = tokens(usage.reasoningTokens, 'reasoningTokens');
-
-  const rates = ratesAt(price, input + cachedInput + cacheWrite + longCacheWrite);
-  return roundUp(
-    charge(input, rates.inputPerMillion) +
-      charge(cachedInput, cachedInputRate(rates)) +
-      charge(cacheWrite, cacheWriteRate(rates)) +
-      charge(longCacheWrite, longCacheWriteRate(rates)) +
-      charge(output, rates.outputPerMillion) +
-      charge(reasoning, reasoningRate(rates)),
-  );
+  let inputOfAllClasses = 0;
+  for (const each of INPUT) inputOfAllClasses += tokens(usage[each] ?? 0, each);
+  const rates = ratesAt(price, inputOfAllClasses);
+  let charged = 0n;
+  for (const each of INPUT) charged += charge(usage[each] ?? 0, RATE_OF[each](rates));
+  for (const each of OUTPUT) charged += charge(tokens(usage[each] ?? 0, each), RATE_OF[each](rates));
+  return roundUp(charged);
 }
 
 /**
@@ -42,13 +56,10 @@ export function costOf(price: ModelPrice, usage: Usage): Nanos {
 export function worstCaseCost(price: ModelPrice, bound: UsageBound): Nanos {
   const input = tokens(bound.inputTokensMax, 'inputTokensMax');
   const output = tokens(bound.outputTokensMax, 'outputTokensMax');
-  let inputRate = dearestInputRate(price);
-  let outputRate = dearestOutputRate(price);
-  if (price.above !== undefined && input > price.above.inputTokens) {
-    inputRate = dearer(inputRate, dearestInputRate(price.above));
-    outputRate = dearer(outputRate, dearestOutputRate(price.above));
-  }
-  return roundUp(charge(input, inputRate) + charge(output, outputRate));
+  const inputClasses = bound.hasMediaInput ? INPUT : TEXT_INPUT;
+  const { above } = price;
+  const reached = above !== undefined && input > above.inputTokens ? [price, above] : [price];
+  return roundUp(charge(input, dearest(reached, inputClasses)) + charge(output, dearest(reached, OUTPUT)));
 }
 
 function ratesAt(price: ModelPrice, inputTokensOfAllClasses: number): Rates {
@@ -56,33 +67,24 @@ function ratesAt(price: ModelPrice, inputTokensOfAllClasses: number): Rates {
   return above !== undefined && inputTokensOfAllClasses > above.inputTokens ? above : price;
 }
 
-function cachedInputRate(rates: Rates): NanosPerMillion {
-  return rates.cachedInputPerMillion ?? rates.inputPerMillion;
-}
+/** A class without a price of its own costs what its parent does. */
+const RATE_OF: Readonly<Record<TokenClass, (rates: Rates) => NanosPerMillion>> = {
+  inputTokens: (rates) => rates.inputPerMillion,
+  cachedInputTokens: (rates) => rates.cachedInputPerMillion ?? rates.inputPerMillion,
+  cacheWriteTokens: (rates) => rates.cacheWritePerMillion ?? rates.inputPerMillion,
+  longCacheWriteTokens: (rates) => rates.longCacheWritePerMillion ?? RATE_OF.cacheWriteTokens(rates),
+  audioInputTokens: (rates) => rates.audioInputPerMillion ?? rates.inputPerMillion,
+  cachedAudioInputTokens: (rates) => rates.cachedAudioInputPerMillion ?? RATE_OF.cachedInputTokens(rates),
+  imageInputTokens: (rates) => rates.imageInputPerMillion ?? rates.inputPerMillion,
+  outputTokens: (rates) => rates.outputPerMillion,
+  reasoningTokens: (rates) => rates.reasoningPerMillion ?? rates.outputPerMillion,
+  audioOutputTokens: (rates) => rates.audioOutputPerMillion ?? rates.outputPerMillion,
+  imageOutputTokens: (rates) => rates.imageOutputPerMillion ?? rates.outputPerMillion,
+};
 
-function cacheWriteRate(rates: Rates): NanosPerMillion {
-  return rates.cacheWritePerMillion ?? rates.inputPerMillion;
-}
-
-function longCacheWriteRate(rates: Rates): NanosPerMillion {
-  return rates.longCacheWritePerMillion ?? cacheWriteRate(rates);
-}
-
-function reasoningRate(rates: Rates): NanosPerMillion {
-  return rates.reasoningPerMillion ?? rates.outputPerMillion;
-}
-
-function dearestInputRate(rates: Rates): NanosPerMillion {
-  const written = dearer(cacheWriteRate(rates), longCacheWriteRate(rates));
-  return dearer(dearer(rates.inputPerMillion, cachedInputRate(rates)), written);
-}
-
-function dearestOutputRate(rates: Rates): NanosPerMillion {
-  return dearer(rates.outputPerMillion, reasoningRate(rates));
-}
-
-function dearer(left: NanosPerMillion, right: NanosPerMillion): NanosPerMillion {
-  return left > right ? left : right;
+function dearest(reached: readonly Rates[], classes: readonly TokenClass[]): NanosPerMillion {
+  const rates = reached.flatMap((each) => classes.map((one) => RATE_OF[one](each)));
+  return rates.reduce((left, right) => (left > right ? left : right));
 }
 
 function tokens(count: number, name: string): number {

@@ -39,21 +39,34 @@ const MODES = new Map<string, ModelMode>([
   ['responses', 'chat'],
   ['completion', 'completion'],
   ['embedding', 'embedding'],
+  ['image_generation', 'image'],
+  ['audio_speech', 'speech'],
+  ['audio_transcription', 'transcription'],
+  ['moderation', 'moderation'],
 ]);
 
 const INPUT = 'input_cost_per_token';
 const OUTPUT = 'output_cost_per_token';
-const CACHED_INPUT = 'cache_read_input_token_cost';
-const CACHE_WRITE = 'cache_creation_input_token_cost';
-const LONG_CACHE_WRITE = 'cache_creation_input_token_cost_above_1hr';
-const REASONING = 'output_cost_per_reasoning_token';
+/** Classes of text that fall back to their parent within a tier. */
+const TEXT_CLASSES = {
+  cachedInputPerMillion: 'cache_read_input_token_cost',
+  cacheWritePerMillion: 'cache_creation_input_token_cost',
+  longCacheWritePerMillion: 'cache_creation_input_token_cost_above_1hr',
+  reasoningPerMillion: 'output_cost_per_reasoning_token',
+} as const satisfies Partial<Record<keyof Rates, string>>;
+/** Classes that cost in every tier what they cost in the first, unless the tier says otherwise. */
+const MEDIA_CLASSES = {
+  audioInputPerMillion: 'input_cost_per_audio_token',
+  cachedAudioInputPerMillion: 'cache_read_input_audio_token_cost',
+  imageInputPerMillion: 'input_cost_per_image_token',
+  audioOutputPerMillion: 'output_cost_per_audio_token',
+  imageOutputPerMillion: 'output_cost_per_image_token',
+} as const satisfies Partial<Record<keyof Rates, string>>;
 const COST_FIELDS: readonly string[] = [
   INPUT,
   OUTPUT,
-  CACHED_INPUT,
-  CACHE_WRITE,
-  LONG_CACHE_WRITE,
-  REASONING,
+  ...Object.values(TEXT_CLASSES),
+  ...Object.values(MEDIA_CLASSES),
 ];
 const FREE = nanosPerMillion(0n);
 
@@ -136,26 +149,33 @@ function readAbove(fields: Fields): LongContextRates | undefined {
 }
 
 function readRates(fields: Fields, tier: string): Rates {
-  const inputPerMillion = readCost(fields, `${INPUT}${tier}`) ?? readCost(fields, INPUT);
-  // An embedding has no output, so LiteLLM may leave its price out.
-  const outputPerMillion =
-    readCost(fields, `${OUTPUT}${tier}`) ??
-    readCost(fields, OUTPUT) ??
-    (fields['mode'] === 'embedding' ? FREE : undefined);
+  const inputPerMillion = readTierCost(fields, INPUT, tier);
+  const outputPerMillion = readTierCost(fields, OUTPUT, tier) ?? readOnlyOutput(fields, tier);
   if (inputPerMillion === undefined) throw new FieldError(INPUT, 'is missing');
   if (outputPerMillion === undefined) throw new FieldError(OUTPUT, 'is missing');
-  const cachedInputPerMillion = readCost(fields, `${CACHED_INPUT}${tier}`);
-  const cacheWritePerMillion = readCost(fields, `${CACHE_WRITE}${tier}`);
-  const longCacheWritePerMillion = readCost(fields, `${LONG_CACHE_WRITE}${tier}`);
-  const reasoningPerMillion = readCost(fields, `${REASONING}${tier}`);
-  return {
-    inputPerMillion,
-    outputPerMillion,
-    ...(cachedInputPerMillion === undefined ? {} : { cachedInputPerMillion }),
-    ...(cacheWritePerMillion === undefined ? {} : { cacheWritePerMillion }),
-    ...(longCacheWritePerMillion === undefined ? {} : { longCacheWritePerMillion }),
-    ...(reasoningPerMillion === undefined ? {} : { reasoningPerMillion }),
-  };
+  const optional: Partial<Record<keyof Rates, NanosPerMillion>> = {};
+  for (const [rate, field] of Object.entries(TEXT_CLASSES) as [keyof typeof TEXT_CLASSES, string][]) {
+    const price = readCost(fields, `${field}${tier}`);
+    if (price !== undefined) optional[rate] = price;
+  }
+  for (const [rate, field] of Object.entries(MEDIA_CLASSES) as [keyof typeof MEDIA_CLASSES, string][]) {
+    const price = readTierCost(fields, field, tier);
+    if (price !== undefined) optional[rate] = price;
+  }
+  return { inputPerMillion, outputPerMillion, ...optional };
+}
+
+/** Where no text comes out, LiteLLM may leave its price out: what does come out is the output, and of an embedding nothing. */
+function readOnlyOutput(fields: Fields, tier: string): NanosPerMillion | undefined {
+  if (fields['mode'] === 'embedding') return FREE;
+  return (
+    readTierCost(fields, MEDIA_CLASSES.imageOutputPerMillion, tier) ??
+    readTierCost(fields, MEDIA_CLASSES.audioOutputPerMillion, tier)
+  );
+}
+
+function readTierCost(fields: Fields, field: string, tier: string): NanosPerMillion | undefined {
+  return readCost(fields, `${field}${tier}`) ?? readCost(fields, field);
 }
 
 function readCost(fields: Fields, name: string): NanosPerMillion | undefined {

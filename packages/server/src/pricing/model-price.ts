@@ -1,5 +1,6 @@
 /** Responsible for the vocabulary of prices and usage: what a model costs per token class, and what a call consumed. */
 import { formatUsd, nanos, parseUsd } from '@keyfold/protocol';
+import type { ReportedUsage } from '../providers/provider.ts';
 
 declare const nanosPerMillionBrand: unique symbol;
 
@@ -10,23 +11,37 @@ export type NanosPerMillion = bigint & { readonly [nanosPerMillionBrand]: true }
 export const NANOS_PER_MILLION_MAX = 1_000_000_000_000_000n;
 
 /** What a model is for. */
-export type ModelMode = 'chat' | 'embedding' | 'completion';
+export type ModelMode = (typeof MODEL_MODES)[number];
 
 /** Every mode, for validation. */
-export const MODEL_MODES: readonly ModelMode[] = ['chat', 'embedding', 'completion'];
+export const MODEL_MODES = [
+  'chat',
+  'embedding',
+  'completion',
+  'image',
+  'speech',
+  'transcription',
+  'moderation',
+] as const;
 
 /**
  * Prices of the token classes. A class without a price of its own costs what its parent does:
- * cached input and cache writes cost as input, long cache writes as cache writes, reasoning as output.
+ * cached input, cache writes, audio and images cost as input, long cache writes as cache writes, cached audio as cached
+ * input; reasoning, and audio and images that were generated, cost as output.
  */
 export interface Rates {
   readonly inputPerMillion: NanosPerMillion;
   readonly outputPerMillion: NanosPerMillion;
   readonly cachedInputPerMillion?: NanosPerMillion;
   readonly cacheWritePerMillion?: NanosPerMillion;
-  /** Writes to a cache that lives longer than the vendor's default (Anthropic: one hour). */
+  /** Writes to a cache that lives longer than the vendor's default (Anthropic: one hour; OpenAI: twelve). */
   readonly longCacheWritePerMillion?: NanosPerMillion;
   readonly reasoningPerMillion?: NanosPerMillion;
+  readonly audioInputPerMillion?: NanosPerMillion;
+  readonly cachedAudioInputPerMillion?: NanosPerMillion;
+  readonly imageInputPerMillion?: NanosPerMillion;
+  readonly audioOutputPerMillion?: NanosPerMillion;
+  readonly imageOutputPerMillion?: NanosPerMillion;
 }
 
 /** The rates of a whole call, every class, once its input of all classes exceeds `inputTokens`. */
@@ -55,18 +70,8 @@ export interface ModelPrice extends Rates {
   readonly source: string;
 }
 
-/**
- * Tokens of one attempt in disjoint classes: `inputTokens` excludes everything cached, `outputTokens`
- * excludes reasoning, and `cacheWriteTokens` excludes long cache writes.
- */
-export interface Usage {
-  readonly inputTokens: number;
-  readonly cachedInputTokens: number;
-  readonly cacheWriteTokens: number;
-  /** Absent is none: most vendors have no such class. */
-  readonly longCacheWriteTokens?: number;
-  readonly outputTokens: number;
-  readonly reasoningTokens: number;
+/** Tokens of one attempt in disjoint classes, and whether they were measured. */
+export interface Usage extends ReportedUsage {
   readonly certainty: 'exact' | 'estimated';
 }
 

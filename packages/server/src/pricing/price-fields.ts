@@ -30,14 +30,31 @@ const NAME_PROBLEM = 'must be 1 to 200 of the characters A-Z a-z 0-9 . _ : / @ +
 const INSTANT = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d{1,9})?Z)?$/;
 const SECOND_LENGTH = 'YYYY-MM-DDThh:mm:ss'.length;
 
+/** The optional classes, by the names that their prices have in JSON. */
+const OPTIONAL_RATES = {
+  cached_input_usd_per_million: 'cachedInputPerMillion',
+  cache_write_usd_per_million: 'cacheWritePerMillion',
+  long_cache_write_usd_per_million: 'longCacheWritePerMillion',
+  reasoning_usd_per_million: 'reasoningPerMillion',
+  audio_input_usd_per_million: 'audioInputPerMillion',
+  cached_audio_input_usd_per_million: 'cachedAudioInputPerMillion',
+  image_input_usd_per_million: 'imageInputPerMillion',
+  audio_output_usd_per_million: 'audioOutputPerMillion',
+  image_output_usd_per_million: 'imageOutputPerMillion',
+} as const satisfies Readonly<Record<string, keyof Rates>>;
+
+export type OptionalRateField = keyof typeof OPTIONAL_RATES;
+/** The same as a list of pairs: the field, and where its price is kept. */
+export const OPTIONAL_RATE_FIELDS = Object.entries(OPTIONAL_RATES) as readonly (readonly [
+  OptionalRateField,
+  (typeof OPTIONAL_RATES)[OptionalRateField],
+])[];
+
 /** The names of the fields that `readRates` reads. */
 export const RATE_FIELDS: readonly string[] = [
   'input_usd_per_million',
   'output_usd_per_million',
-  'cached_input_usd_per_million',
-  'cache_write_usd_per_million',
-  'long_cache_write_usd_per_million',
-  'reasoning_usd_per_million',
+  ...Object.keys(OPTIONAL_RATES),
 ];
 
 /** Requires an object, not an array or null. */
@@ -57,17 +74,15 @@ export function refuseUnknownFields(fields: Fields, known: readonly string[], pr
 
 /** Reads all token classes. Input and output are required, the others optional. */
 export function readRates(fields: Fields, prefix = ''): Rates {
-  const cachedInputPerMillion = readPrice(fields, 'cached_input_usd_per_million', prefix);
-  const cacheWritePerMillion = readPrice(fields, 'cache_write_usd_per_million', prefix);
-  const longCacheWritePerMillion = readPrice(fields, 'long_cache_write_usd_per_million', prefix);
-  const reasoningPerMillion = readPrice(fields, 'reasoning_usd_per_million', prefix);
+  const optional: Partial<Record<keyof Rates, NanosPerMillion>> = {};
+  for (const [field, rate] of OPTIONAL_RATE_FIELDS) {
+    const price = readPrice(fields, field, prefix);
+    if (price !== undefined) optional[rate] = price;
+  }
   return {
     inputPerMillion: readRequiredPrice(fields, 'input_usd_per_million', prefix),
     outputPerMillion: readRequiredPrice(fields, 'output_usd_per_million', prefix),
-    ...(cachedInputPerMillion === undefined ? {} : { cachedInputPerMillion }),
-    ...(cacheWritePerMillion === undefined ? {} : { cacheWritePerMillion }),
-    ...(longCacheWritePerMillion === undefined ? {} : { longCacheWritePerMillion }),
-    ...(reasoningPerMillion === undefined ? {} : { reasoningPerMillion }),
+    ...optional,
   };
 }
 

@@ -124,7 +124,7 @@ describe('parsePriceInput', () => {
     ]) {
       assert.equal(refusedField({ ...BODY, effective_from: time }), 'effective_from', String(time));
     }
-    assert.equal(refusedField({ ...BODY, mode: 'image' }), 'mode');
+    assert.equal(refusedField({ ...BODY, mode: 'telepathy' }), 'mode');
   });
 
   it('limits the characters and the length of names', () => {
