@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const PACKAGES = ['protocol', 'server', 'cli'];
+const PACKAGES = ['protocol', 'sdk', 'server', 'cli'];
 /** Where the compiler writes; removed at the end. */
 const WORKSHOP = join(ROOT, 'dist');
 
@@ -109,7 +109,7 @@ function compiledName(file: string): string {
 
 /** Between packages only names lead anywhere once they are installed. */
 function refusePaths(file: string): void {
-  const found = /from ['"]((?:\.\.\/)+(?:protocol|server|cli)\/src\/[^'"]*)['"]/.exec(
+  const found = /from ['"]((?:\.\.\/)+(?:protocol|sdk|server|cli)\/src\/[^'"]*)['"]/.exec(
     readFileSync(file, 'utf8'),
   );
   if (found !== null) throw new Error(`${file} reaches into another package by its path: ${found[1]}`);

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { providePython } from './services/python.ts';
 import { type RunningKeyfold, loadConfig, startKeyfold } from '../packages/server/src/main.ts';
 import { type MockProvider, startMockProvider } from '../packages/server/test/mock-provider.ts';
 
@@ -113,11 +114,7 @@ async function startServer(directory: string): Promise<Server> {
 
 /** What the example prints; it must end with success. */
 function run(language: string, code: string, environment: Readonly<Record<string, string>>): Promise<string> {
-  const command: readonly [string, ...string[]] =
-    language === 'ts'
-      ? [process.execPath, '--input-type=module-typescript', '-']
-      : ['bash', '-euo', 'pipefail', '-s'];
-  const [program, ...args] = command;
+  const [program, ...args] = commandFor(language);
   const child = spawn(program, args, { cwd: ROOT, env: { ...process.env, ...environment } });
   let output = '';
   let complaints = '';
@@ -135,6 +132,11 @@ function run(language: string, code: string, environment: Readonly<Record<string
       else reject(new Error(`the example ended with ${status}: ${complaints}${output}`));
     });
   });
+}
+
+function commandFor(language: string): readonly [string, ...string[]] {
+  if (language === 'ts') return [process.execPath, '--input-type=module-typescript', '-'];
+  return language === 'python' ? [providePython(), '-'] : ['bash', '-euo', 'pipefail', '-s'];
 }
 
 function findExamples(file: string): Example[] {

@@ -4,8 +4,8 @@ import type { AuditLog } from './audit/audit-log.ts';
 import type { ProjectStore } from './tenants/project-store.ts';
 import type { Clock } from './kernel/clock.ts';
 import type { NewId } from './kernel/new-id.ts';
-import { EVERY_PERMISSION } from './keys/key.ts';
-import type { KeyIssuer } from './keys/issue-key.ts';
+import { EVERY_PERMISSION, ORDINARY } from './keys/key.ts';
+import type { KeyIssuer, KeyRules } from './keys/issue-key.ts';
 import type { Database } from './storage/database.ts';
 import type { SqlStep } from './storage/statement.ts';
 
@@ -29,36 +29,22 @@ export async function prepareFirstStart(
   parts: FirstStartParts,
 ): Promise<{ readonly adminKey: string | undefined } | undefined> {
   if (await parts.projects.hasOrganizations()) return undefined;
-  if (parts.adminKeyFile !== undefined && existsSync(parts.adminKeyFile)) {
-    throw new Error(
-      `KEYFOLD_ADMIN_KEY_FILE names ${parts.adminKeyFile}, which exists: a new admin key would overwrite it`,
-    );
-  }
+  refuseOverwriting(parts.adminKeyFile);
   const createdAtMs = parts.clock.nowMs();
-  const organization = { id: parts.newId('organization'), name: 'default', createdAtMs };
+  const organization = {
+    id: parts.newId('organization'),
+    name: 'default',
+    leakPolicy: 'quarantine',
+    createdAtMs,
+  } as const;
   const project = {
     id: parts.newId('project'),
     organizationId: organization.id,
     name: 'default',
     createdAtMs,
   };
-  const issued = parts.issuer.issue({
-    organizationId: organization.id,
-    projectId: project.id,
-    kind: 'admin',
-    name: 'first admin',
-    permissions: [EVERY_PERMISSION],
-    models: undefined,
-    networks: undefined,
-    limits: { requestsPerMinute: undefined, tokensPerMinute: undefined, concurrentRequests: undefined },
-    expiresAtMs: undefined,
-    autoRotate: false,
-    rotationIntervalS: ROTATION_INTERVAL_S,
-    metadata: undefined,
-  });
-  // Written before the commit: a key that exists must be in somebody's hands.
-  if (parts.adminKeyFile !== undefined)
-    writeFileSync(parts.adminKeyFile, `${issued.secret}\n`, { mode: 0o600, flag: 'wx' });
+  const issued = parts.issuer.issue(adminRules({ organizationId: organization.id, projectId: project.id }));
+  handOver(parts.adminKeyFile, issued.secret);
   const { committed } = await parts.database.commit({
     steps: [
       claimStep(parts.database, organization.id),
@@ -80,6 +66,66 @@ export async function prepareFirstStart(
     return undefined;
   }
   return { adminKey: parts.adminKeyFile === undefined ? issued.secret : undefined };
+}
+
+/**
+ * A new admin key for an installation whose own are lost, quarantined or revoked. Whoever has the root key and the database
+ * could do worse; that it was done is recorded.
+ */
+export async function recoverAdminKey(
+  parts: FirstStartParts,
+): Promise<{ readonly adminKey: string | undefined }> {
+  refuseOverwriting(parts.adminKeyFile);
+  const project = await parts.projects.findOldest();
+  if (project === undefined) throw new Error('there is no installation to recover: start Keyfold instead');
+  const { organizationId } = project;
+  const issued = parts.issuer.issue(adminRules({ organizationId, projectId: project.id }));
+  const recorded = parts.audit.step({
+    action: 'key.created',
+    actor: 'system',
+    target: issued.key.id,
+    decision: 'allowed',
+    organizationId,
+    detail: { kind: 'admin', permissions: [EVERY_PERMISSION], recovery: true },
+  });
+  handOver(parts.adminKeyFile, issued.secret);
+  try {
+    await parts.database.commit({ steps: [...issued.steps, recorded] });
+  } catch (error) {
+    // Whether the key came to be is not known; one that lies about would keep the next try from writing its own.
+    if (parts.adminKeyFile !== undefined) rmSync(parts.adminKeyFile);
+    throw error;
+  }
+  return { adminKey: parts.adminKeyFile === undefined ? issued.secret : undefined };
+}
+
+function adminRules(of: Pick<KeyRules, 'organizationId' | 'projectId'>): KeyRules {
+  return {
+    ...ORDINARY,
+    ...of,
+    kind: 'admin',
+    name: 'admin',
+    permissions: [EVERY_PERMISSION],
+    models: undefined,
+    networks: undefined,
+    limits: { requestsPerMinute: undefined, tokensPerMinute: undefined, concurrentRequests: undefined },
+    expiresAtMs: undefined,
+    autoRotate: false,
+    rotationIntervalS: ROTATION_INTERVAL_S,
+    metadata: undefined,
+  };
+}
+
+function refuseOverwriting(adminKeyFile: string | undefined): void {
+  if (adminKeyFile === undefined || !existsSync(adminKeyFile)) return;
+  throw new Error(
+    `KEYFOLD_ADMIN_KEY_FILE names ${adminKeyFile}, which exists: a new admin key would overwrite it`,
+  );
+}
+
+/** Written before the commit: a key that exists must be in somebody's hands. */
+function handOver(adminKeyFile: string | undefined, secret: string): void {
+  if (adminKeyFile !== undefined) writeFileSync(adminKeyFile, `${secret}\n`, { mode: 0o600, flag: 'wx' });
 }
 
 /** Refused when another process was first. */

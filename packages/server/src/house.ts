@@ -10,14 +10,21 @@ import { SteadyClock } from './kernel/steady-clock.ts';
 import { createNewId } from './kernel/new-id.ts';
 import { SystemRandom } from './kernel/random.ts';
 import { Authenticator } from './keys/authenticate.ts';
+import { VersionUses } from './keys/version-uses.ts';
 import { KeyIssuer } from './keys/issue-key.ts';
 import { KeyHasher } from './keys/key-hash.ts';
 import { KeyStore } from './keys/key-store.ts';
+import { KeySweep } from './keys/key-sweep.ts';
 import { BudgetStore } from './ledger/budget-store.ts';
 import { Ledger } from './ledger/ledger.ts';
 import { LedgerReports } from './ledger/reports.ts';
 import { MemoryLimiter } from './limits/memory-limiter.ts';
 import { PriceStore } from './pricing/price-store.ts';
+import { Balancer } from './routing/balance.ts';
+import { RouteStore } from './routing/route-store.ts';
+import { Door } from './signing/door.ts';
+import { NonceStore } from './signing/nonce-store.ts';
+import { SigningSecrets } from './signing/signing-secrets.ts';
 import { checkRootKey } from './sealing/check-root-key.ts';
 import { type RootKey, openRootKey } from './sealing/root-key.ts';
 import { RowMac } from './sealing/row-mac.ts';
@@ -29,6 +36,7 @@ import { createLogger } from './telemetry/logger.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { Telemetry } from './telemetry/telemetry.ts';
 import { DEFAULT_POOL_LIMITS, UpstreamPools } from './upstream/pools.ts';
+import { TargetHealth } from './upstream/target-health.ts';
 
 export type House = Awaited<ReturnType<typeof openHouse>>;
 
@@ -42,7 +50,10 @@ export async function openHouse(config: Config) {
   );
   const random = new SystemRandom();
   const newId = createNewId(clock, random);
-  const database = await openDatabase(config, { boot: random.bytes(6).toString('hex') });
+  const database = await openDatabase(config, {
+    boot: random.bytes(6).toString('hex'),
+    nowMs: () => clock.nowMs(),
+  });
   const rootKey = await unlock(config, { database, random });
   const mac = new RowMac(rootKey);
   const sealer = new Sealer(rootKey, random);
@@ -50,34 +61,47 @@ export async function openHouse(config: Config) {
   const audit = new AuditLog(database, clock);
   const keys = new KeyStore(database, mac);
   const ledger = new Ledger({ database, audit, clock, newId });
+  const authenticator = new Authenticator({ store: keys, hasher, clock });
+  const signingSecrets = new SigningSecrets({ database, mac, sealer, hasher, clock, random, newId });
+  const nonces = new NonceStore(database, clock);
+  const uses = new VersionUses(database, clock);
+  const running = new Set<Promise<void>>();
+  const metrics = new Metrics({
+    callsRunning: () => running.size,
+    resolutionsPending: () => ledger.postponed,
+  });
+  const telemetry = new Telemetry(log, metrics);
   const core = {
     clock,
     newId,
     database,
     audit,
     keys,
+    keySweep: new KeySweep(database),
     ledger,
-    authenticator: new Authenticator({ store: keys, hasher, clock }),
+    hasher,
+    authenticator,
+    signingSecrets,
+    nonces,
+    uses,
+    door: new Door({ authenticator, signingSecrets, nonces, uses, clock }),
     issuer: new KeyIssuer({ store: keys, hasher, clock, random, newId }),
     budgets: new BudgetStore({ database, mac, clock }),
     credentials: new CredentialStore({ database, sealer, clock }),
     prices: new PriceStore(database, clock),
     projects: new ProjectStore(database),
+    routes: new RouteStore({ database, clock }),
+    health: new TargetHealth(clock),
+    balancer: new Balancer(),
     reports: new LedgerReports(database, clock),
     limiter: new MemoryLimiter(clock),
-    refusals: new RefusalSummary(audit),
+    refusals: new RefusalSummary({ audit, clock, onAlarm: (error) => telemetry.canaryUsed(error) }),
   };
-  const running = new Set<Promise<void>>();
-  const metrics = new Metrics({
-    callsRunning: () => running.size,
-    resolutionsPending: () => ledger.postponed,
-  });
   const pools = new UpstreamPools({
     ...DEFAULT_POOL_LIMITS,
     headersTimeoutMs: config.providerHeadersTimeoutMs,
     bodyTimeoutMs: config.providerIdleTimeoutMs,
   });
-  const telemetry = new Telemetry(log, metrics);
   return { core, sealer, log, metrics, telemetry, pools, running, isStopping: false };
 }
 
@@ -95,8 +119,11 @@ async function unlock(
   }
 }
 
-async function openDatabase(config: Config, of: { readonly boot: string }): Promise<Database> {
-  const nowMs = () => systemClock.nowMs();
+async function openDatabase(
+  config: Config,
+  of: { readonly boot: string; readonly nowMs: () => number },
+): Promise<Database> {
+  const { nowMs } = of;
   return config.databaseUrl === undefined
     ? SqliteDatabase.open({ directory: join(config.dataDir, 'data'), boot: of.boot, nowMs })
     : openPostgres({ url: config.databaseUrl, boot: of.boot, nowMs });

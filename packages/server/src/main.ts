@@ -5,18 +5,22 @@ import type { Config, Endpoint as ListenAddress } from './config/index.ts';
 import { ChangeApplier } from './control/apply-change.ts';
 import { type ControlApp, createControlApp } from './control/control-app.ts';
 import type { Endpoint } from './control/endpoint.ts';
-import { controlEndpoints, selfEndpoints } from './control/endpoints.ts';
-import { prepareFirstStart } from './first-start.ts';
+import { controlEndpoints, ownEndpoints } from './control/endpoints.ts';
+import { addPartnerLeaks } from './control/leaks/partner-leaks.ts';
+import { prepareFirstStart, recoverAdminKey } from './first-start.ts';
 import { handleCall } from './gateway/handle-call.ts';
-import { Targets } from './gateway/targets.ts';
+import { Targets } from './routing/targets.ts';
 import { createReadAddress } from './http/client-address.ts';
 import { type ControlRequest, type ListenerParts, createListener } from './http/listener.ts';
 import type { Denial } from './kernel/denial.ts';
 import { Fault } from './kernel/fault.ts';
 import { addHealthEndpoints, addOperatorEndpoints } from './http/public-endpoints.ts';
 import { renderWelcome } from './http/welcome.ts';
+import { alertEndingVersions } from './jobs/alert-ending-versions.ts';
+import { pruneChildren } from './jobs/prune-children.ts';
 import { pruneIdempotency } from './jobs/prune-idempotency.ts';
 import { TimedJobs } from './jobs/timed-jobs.ts';
+import { readPartnerKeys } from './signing/partner-keys.ts';
 import { Recovery, type Recovered } from './ledger/recover.ts';
 import { type House, openHouse } from './house.ts';
 import { listen, urlHost } from './http/listen.ts';
@@ -38,7 +42,16 @@ export interface RunningKeyfold {
 
 /** How long streams that are being stopped have to tell their clients so. */
 const CUT_OFF_MS = 1_000;
-const JOB_EVERY_MS = { resolutions: 1_000, recovery: 5_000, refusals: 10_000, idempotency: 600_000 };
+const JOB_EVERY_MS = {
+  resolutions: 1_000,
+  recovery: 5_000,
+  refusals: 10_000,
+  uses: 5_000,
+  ending: 30_000,
+  nonces: 30_000,
+  idempotency: 600_000,
+  children: 3_600_000,
+};
 
 /** Starts everything and listens. Throws with one clear sentence when it cannot. */
 export async function startKeyfold(config: Config, output: Output): Promise<RunningKeyfold> {
@@ -90,6 +103,7 @@ async function runHouse(config: Config, house: House, output: Output): Promise<R
       try {
         await core.ledger.retryPostponed();
         await core.refusals.flush();
+        await core.uses.flush();
         await core.audit.record({
           action: 'process.stopped',
           actor: 'system',
@@ -104,10 +118,20 @@ async function runHouse(config: Config, house: House, output: Output): Promise<R
   };
 }
 
+export interface InitOptions {
+  /** Makes an admin key for an installation that is there already. */
+  readonly recoversAdminKey?: boolean;
+}
+
 /** `keyfold init`: everything that a first start makes, without listening. */
-export async function initKeyfold(config: Config, output: Output): Promise<void> {
+export async function initKeyfold(
+  config: Config,
+  output: Output,
+  { recoversAdminKey = false }: InitOptions = {},
+): Promise<void> {
   const { core } = await openHouse(config);
-  const first = await prepareFirstStart({ ...core, adminKeyFile: config.adminKeyFile }).catch(
+  const prepare = recoversAdminKey ? recoverAdminKey : prepareFirstStart;
+  const first = await prepare({ ...core, adminKeyFile: config.adminKeyFile }).catch(
     async (error: unknown) => {
       await core.database.close();
       throw error;
@@ -122,12 +146,15 @@ export async function initKeyfold(config: Config, output: Output): Promise<void>
 function createListeners(config: Config, house: House): { server: Server; address: ListenAddress }[] {
   const { core, telemetry, metrics, pools, sealer, running } = house;
   const applier = new ChangeApplier({ ...core, sealer, onChange: () => core.authenticator.forget() });
-  const appOf = (endpoints: readonly Endpoint[]) => {
-    const app = createControlApp({ ...core, applier, telemetry }, endpoints);
+  const appOf = (endpoints: readonly Endpoint[], first?: (app: ControlApp) => void) => {
+    const app = createControlApp({ ...core, applier, telemetry }, endpoints, first);
     addHealthEndpoints(app, { ...core, isStopping: () => house.isStopping });
     return app;
   };
-  const controlApp = appOf(controlEndpoints({ ...core, pools }));
+  const partnerKeys = readPartnerKeys(config.leakPartnerKeysFile);
+  const controlApp = appOf(controlEndpoints({ ...core, pools, telemetry }), (app) =>
+    addPartnerLeaks(app, { ...core, partnerKeys, telemetry }),
+  );
   addOperatorEndpoints(controlApp, { metrics, version: VERSION });
   const serve = (app: ControlApp) => async (request: ControlRequest) =>
     app.fetch(
@@ -138,23 +165,23 @@ function createListeners(config: Config, house: House): { server: Server; addres
   const gateway = {
     ...core,
     telemetry,
-    dispatcher: { targets: new Targets(pools), credentials: core.credentials },
+    targets: new Targets({ pools, health: core.health }),
   };
   const shared = {
     newId: core.newId,
     readAddress: createReadAddress(config.trustedProxies),
     bodyBytesMax: config.bodyBytesMax,
-    onRefused: (denial: Denial) => {
+    onRefused: (denial: Denial, address: string) => {
       telemetry.refused(denial);
-      core.refusals.count(denial.code);
+      core.refusals.count(denial, { address });
     },
   };
-  const serveCall: ListenerParts['serveCall'] = (endpoint, exchange) => {
+  const serveCall: ListenerParts['serveCall'] = (path, exchange) => {
     if (house.isStopping) {
       exchange.refuse(new Fault('unavailable', { internal: 'stopping', public: 'Keyfold is stopping.' }), {});
       return Promise.resolve();
     }
-    const call = handleCall(gateway, endpoint, exchange);
+    const call = handleCall(gateway, path, exchange);
     running.add(call);
     return call.finally(() => running.delete(call));
   };
@@ -166,7 +193,7 @@ function createListeners(config: Config, house: House): { server: Server; addres
   if (config.controlListen === undefined) {
     return [{ server: createListener({ ...control, serveCall }, tls), address: config.listen }];
   }
-  const data = { ...shared, serveCall, serveControl: serve(appOf(selfEndpoints(core))) };
+  const data = { ...shared, serveCall, serveControl: serve(appOf(ownEndpoints(core))) };
   return [
     { server: createListener(data, tls), address: config.listen },
     { server: createListener({ ...control, serveCall: undefined }, tls), address: config.controlListen },
@@ -184,6 +211,14 @@ function startJobs(house: House, recovery: Recovery): TimedJobs {
       run: () => reportFailed(house, recovery.recover()),
     },
     { name: 'summarise refusals', everyMs: JOB_EVERY_MS.refusals, run: () => core.refusals.flush() },
+    { name: 'count uses', everyMs: JOB_EVERY_MS.uses, run: () => core.uses.flush() },
+    {
+      name: 'alert ending versions',
+      everyMs: JOB_EVERY_MS.ending,
+      run: () => alertEndingVersions({ ...core, telemetry }),
+    },
+    { name: 'prune nonces', everyMs: JOB_EVERY_MS.nonces, run: () => core.nonces.prune() },
+    { name: 'prune children', everyMs: JOB_EVERY_MS.children, run: () => pruneChildren(core) },
     {
       name: 'prune idempotency',
       everyMs: JOB_EVERY_MS.idempotency,

@@ -7,6 +7,7 @@ import { prepareFirstStart } from '../src/first-start.ts';
 import { type House, openHouse } from '../src/house.ts';
 import { openRootKey } from '../src/sealing/root-key.ts';
 import { SystemRandom } from '../src/kernel/random.ts';
+import { type Config, initKeyfold, startKeyfold } from '../src/main.ts';
 import { DATABASE_KINDS } from './databases.ts';
 import { CONFIG } from './keyfold.ts';
 
@@ -60,3 +61,45 @@ test('of two processes that start at once on an empty database, one makes the or
   const keys = await database.read((db) => db.selectFrom('keys').select('id'));
   assert.deepEqual([organizations.length, keys.length], [1, 1]);
 });
+
+for (const kind of DATABASE_KINDS) {
+  test(`an installation whose admin keys are all held gets another, and that is recorded, on ${kind.name}`, async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'keyfold-recover-'));
+    const place = await kind.create();
+    const printed: string[] = [];
+    const output = { write: (text: string) => void printed.push(text) };
+    const config: Config = {
+      ...CONFIG,
+      dataDir: directory,
+      databaseUrl: kind.name === 'postgres' ? place.location : undefined,
+      rootKeyFile: join(directory, 'root.key'),
+      adminKeyFile: undefined,
+    };
+    const keyIn = (text: string | undefined) => /kf_admin_\w{49}/.exec(text ?? '')?.[0] ?? assert.fail(text);
+    try {
+      await assert.rejects(initKeyfold(config, output, { recoversAdminKey: true }), /no installation/);
+      await initKeyfold(config, output);
+      const first = keyIn(printed.at(-1));
+      const running = await startKeyfold(config, output);
+      const leaked = await fetch(`${running.url}/v1/leaks`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${first}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ secret: first }),
+      });
+      assert.equal(((await leaked.json()) as { action: string }).action, 'quarantined');
+      await running.stop();
+      await initKeyfold(config, output, { recoversAdminKey: true });
+      const second = keyIn(printed.at(-1));
+      const again = await startKeyfold(config, output);
+      const ask = (key: string) =>
+        fetch(`${again.url}/v1/audit/events`, { headers: { authorization: `Bearer ${key}` } });
+      assert.equal((await ask(first)).status, 401);
+      const events = (await (await ask(second)).json()) as { data: { actor: string; detail: object }[] };
+      assert.ok(events.data.some(({ actor, detail }) => actor === 'system' && 'recovery' in (detail ?? {})));
+      await again.stop();
+    } finally {
+      await place.remove();
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+}

@@ -42,6 +42,7 @@ export const CONFIG = {
   listen: { host: LOOPBACK, port: 0 },
   controlListen: undefined,
   trustedProxies: [],
+  leakPartnerKeysFile: undefined,
   tls: undefined,
   logLevel: 'fatal',
   allowPlaintext: false,

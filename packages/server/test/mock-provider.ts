@@ -17,8 +17,12 @@ export type Behaviour =
   | { readonly kind: 'negative-usage' }
   /** Answers in full, with this value as its usage. */
   | { readonly kind: 'usage'; readonly usage: unknown }
-  /** These pieces of an event stream, byte for byte, and its end. */
-  | { readonly kind: 'raw-stream'; readonly pieces: readonly string[] }
+  /** These pieces of an event stream, byte for byte; then its end, a break, or silence. */
+  | {
+      readonly kind: 'raw-stream';
+      readonly pieces: readonly string[];
+      readonly ending?: 'end' | 'reset' | 'silence';
+    }
   /** Some events, then silence until the client has gone. */
   | { readonly kind: 'stalled-stream' }
   /** Some events, then the connection breaks. */
@@ -165,7 +169,8 @@ class Provider implements MockProvider {
         this.#charge(TOKENS);
         startEvents(outgoing);
         for (const piece of behaviour.pieces) outgoing.write(piece);
-        outgoing.end();
+        if (behaviour.ending === 'reset') setImmediate(() => incoming.socket.resetAndDestroy());
+        else if (behaviour.ending !== 'silence') outgoing.end();
         return;
       case 'stalled-stream':
         startEvents(outgoing);

@@ -5,7 +5,7 @@ import { systemClock } from '../src/kernel/clock.ts';
 import { createNewId } from '../src/kernel/new-id.ts';
 import { SystemRandom } from '../src/kernel/random.ts';
 import { KeyIssuer } from '../src/keys/issue-key.ts';
-import { EVERY_PERMISSION } from '../src/keys/key.ts';
+import { EVERY_PERMISSION, ORDINARY } from '../src/keys/key.ts';
 import { KeyHasher } from '../src/keys/key-hash.ts';
 import { KeyStore } from '../src/keys/key-store.ts';
 import type { Config } from '../src/main.ts';
@@ -36,7 +36,12 @@ export async function addOrganization(config: Config): Promise<string> {
   });
   const projects = new ProjectStore(database);
   const createdAtMs = clock.nowMs();
-  const organization = { id: newId('organization'), name: 'another', createdAtMs };
+  const organization = {
+    id: newId('organization'),
+    name: 'another',
+    leakPolicy: 'quarantine',
+    createdAtMs,
+  } as const;
   const project = {
     id: newId('project'),
     organizationId: organization.id,
@@ -44,6 +49,7 @@ export async function addOrganization(config: Config): Promise<string> {
     createdAtMs,
   };
   const issued = issuer.issue({
+    ...ORDINARY,
     organizationId: organization.id,
     projectId: project.id,
     kind: 'admin',

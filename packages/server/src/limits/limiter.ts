@@ -1,4 +1,4 @@
-/** The port to rate limits: all limits of a key are passed at once, or none is touched. */
+/** The port to rate limits: all limits of a call are passed at once, or none is touched. */
 import type { Denial } from '../kernel/denial.ts';
 
 /** What is absent is not limited. */
@@ -32,12 +32,15 @@ export interface Admission {
   cancel(): void;
 }
 
+/** One key whose limits a call is under: its own, and of a child key its parent, too. */
+export interface LimitSubject {
+  readonly id: string;
+  readonly limits: LimitRules;
+}
+
 export interface Limiter {
-  /** `tokens` is an estimate. A refused call consumes nothing. */
-  admit(
-    subject: string,
-    demand: { readonly rules: LimitRules; readonly tokens: number },
-  ): Promise<Admission | Denial> | Admission | Denial;
-  /** What is left now, without taking anything. */
-  peek(subject: string, rules: LimitRules): LimitState;
+  /** `tokens` is an estimate. A refused call consumes nothing of any subject. */
+  admit(subjects: readonly LimitSubject[], tokens: number): Promise<Admission | Denial> | Admission | Denial;
+  /** What the tightest of them leaves now, without taking anything. */
+  peek(subjects: readonly LimitSubject[]): LimitState;
 }

@@ -1,7 +1,7 @@
 /** `Limiter` in this process's memory: exact for one process, and the synchronous fast path of the call. */
 import type { Clock } from '../kernel/clock.ts';
 import { Denial } from '../kernel/denial.ts';
-import type { Admission, LimitRules, LimitState, Limiter, RateState } from './limiter.ts';
+import type { Admission, LimitRules, LimitState, LimitSubject, Limiter, RateState } from './limiter.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 /** Keys whose state is kept. Beyond it, full and idle entries, which say no more than absent ones, are dropped. */
@@ -21,43 +21,55 @@ export class MemoryLimiter implements Limiter {
     this.#clock = clock;
   }
 
-  admit(name: string, demand: { readonly rules: LimitRules; readonly tokens: number }): Admission | Denial {
+  admit(subjects: readonly LimitSubject[], tokens: number): Admission | Denial {
     const nowMs = this.#clock.monotonicMs();
-    const subject = this.#subject(name, demand.rules, nowMs);
-    const denial = refusal(subject, demand, nowMs);
-    if (denial !== undefined) return denial;
-    subject.requests?.take(1, nowMs);
-    subject.tokens?.take(demand.tokens, nowMs);
-    subject.running++;
-    return this.#admission(subject, demand.tokens, nowMs);
+    const found = this.#find(subjects, nowMs);
+    for (const [index, subject] of found.entries()) {
+      const rules = subjects[index]?.limits;
+      const denial = rules === undefined ? undefined : refusal(subject, { rules, tokens }, nowMs);
+      if (denial !== undefined) return denial;
+    }
+    for (const subject of found) {
+      subject.requests?.take(1, nowMs);
+      subject.tokens?.take(tokens, nowMs);
+      subject.running++;
+    }
+    return this.#admission(found, tokens, nowMs);
   }
 
-  peek(name: string, rules: LimitRules): LimitState {
+  peek(subjects: readonly LimitSubject[]): LimitState {
     const nowMs = this.#clock.monotonicMs();
-    return stateOf(this.#subject(name, rules, nowMs), nowMs);
+    return stateOf(this.#find(subjects, nowMs), nowMs);
   }
 
-  #admission(subject: Subject, estimated: number, nowMs: number): Admission {
+  #admission(subjects: readonly Subject[], estimated: number, nowMs: number): Admission {
     let isOver = false;
     const end = (returned: { requests: number; tokens: number }) => {
       if (isOver) return;
       isOver = true;
-      subject.running--;
       const endMs = this.#clock.monotonicMs();
-      if (returned.requests !== 0) subject.requests?.take(-returned.requests, endMs);
-      if (returned.tokens !== 0) subject.tokens?.take(-returned.tokens, endMs);
+      for (const subject of subjects) {
+        subject.running--;
+        if (returned.requests !== 0) subject.requests?.take(-returned.requests, endMs);
+        if (returned.tokens !== 0) subject.tokens?.take(-returned.tokens, endMs);
+      }
     };
     return {
-      state: stateOf(subject, nowMs),
+      state: stateOf(subjects, nowMs),
       finish: (tokens) => end({ requests: 0, tokens: tokens === undefined ? 0 : estimated - tokens }),
       cancel: () => end({ requests: 1, tokens: estimated }),
     };
   }
 
+  /** Room is made before any is looked up: what was found for this call must not be dropped for its next. */
+  #find(subjects: readonly LimitSubject[], nowMs: number): Subject[] {
+    this.#makeRoom(nowMs);
+    return subjects.map(({ id, limits }) => this.#subject(id, limits, nowMs));
+  }
+
   #subject(name: string, rules: LimitRules, nowMs: number): Subject {
     let subject = this.#subjects.get(name);
     if (subject === undefined) {
-      this.#makeRoom(nowMs);
       subject = { requests: undefined, tokens: undefined, running: 0 };
       this.#subjects.set(name, subject);
     }
@@ -131,8 +143,19 @@ function fitted(
   return fresh;
 }
 
-function stateOf(subject: Subject, nowMs: number): LimitState {
-  return { requests: rateState(subject.requests, nowMs), tokens: rateState(subject.tokens, nowMs) };
+/** The tightest of each rate. */
+function stateOf(subjects: readonly Subject[], nowMs: number): LimitState {
+  let requests: RateState | undefined;
+  let tokens: RateState | undefined;
+  for (const subject of subjects) {
+    requests = tighter(requests, rateState(subject.requests, nowMs));
+    tokens = tighter(tokens, rateState(subject.tokens, nowMs));
+  }
+  return { requests, tokens };
+}
+
+function tighter(one: RateState | undefined, other: RateState | undefined): RateState | undefined {
+  return one === undefined || (other !== undefined && other.remaining < one.remaining) ? other : one;
 }
 
 function rateState(bucket: TokenBucket | undefined, nowMs: number): RateState | undefined {

@@ -11,9 +11,12 @@ export class Metrics {
   readonly faults: Counter<'code'>;
   readonly flags: Counter<'flag'>;
   readonly enforcementErrors: Counter<'control'>;
+  readonly canaryUses: Counter;
+  readonly leaks: Counter<'action'>;
   readonly callSeconds: Histogram<'provider'>;
   readonly costUsd: Counter<'provider'>;
   readonly tokens: Counter<'provider' | 'class'>;
+  readonly versionsEnding: Gauge;
   readonly callsRunning: Gauge;
   readonly resolutionsPending: Gauge;
 
@@ -48,6 +51,22 @@ export class Metrics {
       name: 'keyfold_enforcement_errors_total',
       help: 'Errors inside a control; each denied.',
       labelNames: ['control'],
+      registers,
+    });
+    this.canaryUses = new Counter({
+      name: 'keyfold_canary_uses_total',
+      help: 'Alarms raised by canary keys.',
+      registers,
+    });
+    this.leaks = new Counter({
+      name: 'keyfold_leaks_total',
+      help: 'Keys reported as leaked, by what was done.',
+      labelNames: ['action'],
+      registers,
+    });
+    this.versionsEnding = new Gauge({
+      name: 'keyfold_key_versions_ending',
+      help: 'Newest versions of keys that are about to end and were not renewed.',
       registers,
     });
     this.callSeconds = new Histogram({

@@ -11,8 +11,8 @@ export interface ResolvedCall {
   readonly status: number;
   readonly durationMs: number;
   readonly costUsd: number;
-  readonly inputTokens: number;
-  readonly outputTokens: number;
+  /** By the names of their classes. */
+  readonly tokens: Readonly<Record<string, number>>;
   readonly flags: readonly string[];
 }
 
@@ -41,8 +41,9 @@ export class Telemetry {
     this.#metrics.calls.inc({ provider, resolution: call.resolution, status: String(call.status) });
     this.#metrics.callSeconds.observe({ provider }, call.durationMs / 1_000);
     this.#metrics.costUsd.inc({ provider }, call.costUsd);
-    this.#metrics.tokens.inc({ provider, class: 'input' }, call.inputTokens);
-    this.#metrics.tokens.inc({ provider, class: 'output' }, call.outputTokens);
+    for (const [name, tokens] of Object.entries(call.tokens)) {
+      if (tokens > 0) this.#metrics.tokens.inc({ provider, class: name.replace(/_tokens$/, '') }, tokens);
+    }
     for (const flag of call.flags) this.#metrics.flags.inc({ flag });
   }
 
@@ -66,6 +67,22 @@ export class Telemetry {
       { request_id: requestId, error: describeError(error) },
       'a refusal could not be recorded',
     );
+  }
+
+  /** Somebody used a key that was laid out for thieves; `error` when that could not be recorded. */
+  canaryUsed(error?: unknown): void {
+    this.#metrics.canaryUses.inc();
+    if (error === undefined) this.#log.warn('a canary key was used: see the audit log');
+    else this.auditLost(error, '');
+  }
+
+  versionsEnding(count: number): void {
+    this.#metrics.versionsEnding.set(count);
+  }
+
+  leakContained(action: string): void {
+    this.#metrics.leaks.inc({ action });
+    this.#log.warn({ action }, 'a key was reported as leaked: see the audit log');
   }
 
   jobFailed(job: string, error: unknown): void {

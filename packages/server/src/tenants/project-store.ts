@@ -5,9 +5,14 @@ import type { Database } from '../storage/database.ts';
 import type { Schema } from '../storage/schema.ts';
 import type { SqlStep } from '../storage/statement.ts';
 
+/** What happens to a key that is reported as leaked: all its versions are held, or ended, or the key is revoked. */
+export const LEAK_POLICIES = ['quarantine', 'rotate', 'revoke'] as const;
+export type LeakPolicy = (typeof LEAK_POLICIES)[number];
+
 export interface Organization {
   readonly id: Id<'organization'>;
   readonly name: string;
+  readonly leakPolicy: LeakPolicy;
   readonly createdAtMs: number;
 }
 
@@ -30,7 +35,9 @@ export class ProjectStore {
       db.selectFrom('organizations').selectAll().where('id', '=', id),
     );
     const row = rows[0];
-    return row === undefined ? undefined : { id, name: row.name, createdAtMs: Number(row.created_at) };
+    if (row === undefined) return undefined;
+    const leakPolicy = row.leak_policy as LeakPolicy;
+    return { id, name: row.name, leakPolicy, createdAtMs: Number(row.created_at) };
   }
 
   async hasOrganizations(): Promise<boolean> {
@@ -45,6 +52,14 @@ export class ProjectStore {
         .selectAll()
         .where('organization_id', '=', organizationId)
         .where('id', '=', id),
+    );
+    return rows[0] === undefined ? undefined : projectFromRow(rows[0]);
+  }
+
+  /** The first project of the first organization. */
+  async findOldest(): Promise<Project | undefined> {
+    const rows = await this.#database.read((db) =>
+      db.selectFrom('projects').selectAll().orderBy('id').limit(1),
     );
     return rows[0] === undefined ? undefined : projectFromRow(rows[0]);
   }
@@ -67,7 +82,15 @@ export class ProjectStore {
         name: organization.name,
         created_at: organization.createdAtMs,
         revision: 1,
+        leak_policy: organization.leakPolicy,
       }),
+    );
+  }
+
+  setLeakPolicyStep(id: Id<'organization'>, policy: LeakPolicy): SqlStep {
+    return this.#database.step(
+      (db) => db.updateTable('organizations').set({ leak_policy: policy }).where('id', '=', id),
+      'changes-row',
     );
   }
 

@@ -204,8 +204,10 @@ describeOnEachDatabase('credentials', (keyfold) => {
   const own = { ...sound, provider: 'openai-compatible', base_url: 'https://llm.example/v1', models: ['m'] };
   const refused: readonly [string, object, string][] = [
     ['an unknown field', { ...sound, colour: 'red' }, 'colour'],
-    ['a weight, which is not there yet', { ...sound, weight: 2 }, 'weight'],
-    ['limits, which are not there yet', { ...sound, limits: {} }, 'limits'],
+    ['a weight of nothing', { ...sound, weight: 0 }, 'weight'],
+    ['a weight beyond measure', { ...sound, weight: 1_001 }, 'weight'],
+    ['a limit of nothing', { ...sound, limits: { requests_per_minute: 0 } }, 'limits.requests_per_minute'],
+    ['an unknown limit', { ...sound, limits: { per_day: 1 } }, 'limits.per_day'],
     ['no secret', { provider: 'openai', name: 'refused' }, 'secret'],
     ['an empty secret', { ...sound, secret: '' }, 'secret'],
     ['a secret with a line break', { ...sound, secret: 'sk\r\nx-admin: 1' }, 'secret'],
@@ -234,11 +236,15 @@ describeOnEachDatabase('credentials', (keyfold) => {
     });
   }
 
-  test('a vendor that is not supported yet is refused by name', async () => {
-    for (const provider of ['anthropic', 'google']) {
-      const answer = await create({ ...sound, provider });
-      assertProblem(answer, { status: 400, code: 'unsupported_parameter', param: 'provider' });
-      assert.match(textAt(answer, 'detail'), new RegExp(provider));
+  test('every vendor is taken, at its own address unless the credential says another', async () => {
+    for (const [provider, url] of [
+      ['anthropic', 'https://api.anthropic.com/v1'],
+      ['google', 'https://generativelanguage.googleapis.com/v1beta'],
+      ['deepseek', 'https://api.deepseek.com/v1'],
+    ] as const) {
+      const answer = await create({ provider, name: provider, secret: 'sk-secret' });
+      assert.equal(answer.status, 201);
+      assert.equal(textAt(answer, 'base_url'), url);
     }
   });
 

@@ -285,7 +285,7 @@ describeOnEachDatabase('keys', (keyfold) => {
       code: 'conflict',
     });
     const again = await keyfold().request('DELETE', `/v1/keys/${textAt(key, 'id')}`);
-    assert.deepEqual(again.body, revoked.body, 'revoking again changes nothing');
+    assert.equal(again.body['revoked_at'], revoked.body['revoked_at'], 'revoking again changes nothing');
   });
 
   test('a grace that is negative, too long or no whole number is refused', async () => {

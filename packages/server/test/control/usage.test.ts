@@ -138,6 +138,8 @@ describeOnEachDatabase('usage and calls', (keyfold) => {
         provider: 'openai-compatible',
         model: 'one-row',
         streamed: false,
+        attempt: 1,
+        route: null,
         status: 200,
         error: null,
         outcome: 'settlement',

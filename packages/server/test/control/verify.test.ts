@@ -42,10 +42,16 @@ describeOnEachDatabase('verifying a key for another service', (keyfold) => {
     assert.equal((await verify({ key: secret, cost: 1 })).body['valid'], true);
   });
 
-  test("another organization's key, a dead one and one that never was are told apart by nothing", async () => {
-    const revoked = await createKey(keyfold());
-    await keyfold().request('DELETE', `/v1/keys/${textAt(revoked, 'id')}`);
-    const secret = textAt(revoked, 'api_key');
+  test("another organization's key, dead or alive, and one that never was are told apart by nothing", async () => {
+    const theirs = await keyfold().request(
+      'POST',
+      '/v1/keys',
+      { permissions: ['chat'] },
+      keyfold().strangerKey,
+    );
+    const secret = textAt(theirs, 'api_key');
+    const path = `/v1/keys/${textAt(theirs, 'id')}`;
+    assert.equal((await keyfold().request('DELETE', path, undefined, keyfold().strangerKey)).status, 200);
     const unknown = `${secret.slice(0, -1)}${secret.endsWith('0') ? '1' : '0'}`;
     const bodies = [];
     for (const key of [keyfold().strangerKey, secret, unknown, 'sk-of-somebody-else']) {
@@ -57,6 +63,23 @@ describeOnEachDatabase('verifying a key for another service', (keyfold) => {
     assert.deepEqual(first?.['valid'], false);
     assert.deepEqual(first?.['code'], 'invalid_api_key');
     for (const body of bodies) assert.deepEqual(body, first);
+  });
+
+  test('of an own key that does not work it says which it is, and why', async () => {
+    const revoked = await createKey(keyfold());
+    await keyfold().request('DELETE', `/v1/keys/${textAt(revoked, 'id')}`);
+    const held = await createKey(keyfold());
+    await keyfold().request('PATCH', `/v1/keys/${textAt(held, 'id')}`, { quarantined: true });
+    const signing = await createKey(keyfold(), { signing: { required: true } });
+    for (const [key, code] of [
+      [revoked, 'key_revoked'],
+      [held, 'key_quarantined'],
+      // By itself it proves nothing: its requests must be signed.
+      [signing, 'invalid_signature'],
+    ] as const) {
+      const { body } = await verify({ key: textAt(key, 'api_key') });
+      assert.deepEqual([body['valid'], body['code'], body['key_id']], [false, code, key['id']]);
+    }
   });
 
   test('it needs its permission and a sound body', async () => {

@@ -11,7 +11,14 @@ import { OpenAiStreamTap } from '../../src/providers/openai-compatible/usage-tap
 import { modelCall } from '../model-call.ts';
 import { until } from './support.ts';
 
-const HEAD = { method: 'POST', path: '/', query: '', secret: undefined };
+const HEAD = {
+  method: 'POST',
+  path: '/',
+  query: '',
+  secret: undefined,
+  signature: undefined,
+  header: () => undefined,
+};
 const EVENT = Buffer.from(`data: {"x":"${'y'.repeat(60_000)}"}\n\n`);
 const STALL_MS = 1_000;
 const READ_BYTES = 16_000_000;
@@ -87,12 +94,12 @@ test('bodies beyond the memory for all of them are refused with 503, and what a 
   const post = (bytes: number) => fetch(url, { method: 'POST', body: 'x'.repeat(bytes) });
   const first = post(600);
   const running = await server.next();
-  assert.equal(((await running.readBody()) as Buffer).length, 600);
+  assert.equal(((await running.readBody(true)) as Buffer).length, 600);
   assert.equal(bodies.bytes, 600);
 
   const second = post(600);
   const refused = await server.next();
-  const denial = await refused.readBody();
+  const denial = await refused.readBody(true);
   assert.ok(denial instanceof Denial);
   refused.refuse(denial, {});
   const answer = await second;
@@ -104,7 +111,7 @@ test('bodies beyond the memory for all of them are refused with 503, and what a 
   await until(() => (bodies.bytes === 0 ? true : undefined));
   const third = post(1_000);
   const served = await server.next();
-  assert.equal(((await served.readBody()) as Buffer).length, 1_000);
+  assert.equal(((await served.readBody(true)) as Buffer).length, 1_000);
   served.respond(200, {}, Buffer.from('{}'));
   assert.equal((await third).status, 200);
   await until(() => (bodies.bytes === 0 ? true : undefined));
@@ -120,8 +127,10 @@ function keepFull(exchange: NodeExchange) {
     while (relay.relay(EVENT));
   };
   const relay = new StreamRelay({
-    client: exchange.startStream(200, { 'content-type': 'text/event-stream' }),
+    open: () => exchange.startStream(200, { 'content-type': 'text/event-stream' }),
     tap: new OpenAiStreamTap(modelCall({ model: 'm', stream: true })),
+    translator: undefined,
+    firstToken: undefined,
     resume: fill,
     stallMs: STALL_MS,
   });
