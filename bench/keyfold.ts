@@ -2,10 +2,11 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { installBuilt } from './built.ts';
-import { COST_NANOS_PER_CALL } from './payload.ts';
+import { COST_NANOS_PER_CALL, renderKilobyteRequest } from './payload.ts';
 import type { Rig } from './peers.ts';
 import { BENCH_DIR, PINNED_NODE, REPOSITORY_DIR } from './places.ts';
 import { findFreePort, waitUntilReady } from './processes.ts';
+import { describeSignedCall } from './signatures.ts';
 import { describeChatCall, describeStreamCall, type Target } from './target.ts';
 
 const PLENTY = 1_000_000_000;
@@ -44,13 +45,21 @@ export async function startKeyfold(rig: Rig, profileDir?: string): Promise<Keyfo
   try {
     await waitUntilReady(server, `${origin}/readyz`);
     const api = createControlApi(origin, readFileSync(adminKeyFile, 'utf8').trim());
-    const apiKey = await provision(api, rig.mockPort);
+    const { apiKey, keyId, signingSecret } = await provision(api, rig.mockPort);
     const headers = { authorization: `Bearer ${apiKey}` };
     const url = `${origin}/v1/chat/completions`;
+    const kilobyte = renderKilobyteRequest('bench-model');
     return {
       name: 'keyfold',
       chat: describeChatCall(url, 'bench-model', headers),
       stream: describeStreamCall(url, 'bench-stream', headers),
+      signing: {
+        bearer: { url, headers: { 'content-type': 'application/json', ...headers }, body: kilobyte },
+        signed: describeSignedCall(
+          { url, headers: { 'content-type': 'application/json' }, body: kilobyte },
+          { keyId, secret: signingSecret, directory: dataDir },
+        ),
+      },
       pid: server.pid,
       countChargedCalls: () => countChargedCalls(origin, apiKey),
       removeData: () => rmSync(dataDir, { recursive: true, force: true }),
@@ -64,7 +73,10 @@ export async function startKeyfold(rig: Rig, profileDir?: string): Promise<Keyfo
 
 type ControlApi = (method: string, path: string, body: object) => Promise<unknown>;
 
-async function provision(api: ControlApi, mockPort: number): Promise<string> {
+async function provision(
+  api: ControlApi,
+  mockPort: number,
+): Promise<{ apiKey: string; keyId: string; signingSecret: string }> {
   for (const [model, base] of [
     ['bench-model', '/v1'],
     ['bench-stream', '/stream/v1'],
@@ -91,10 +103,15 @@ async function provision(api: ControlApi, mockPort: number): Promise<string> {
   const key = await api('POST', '/v1/keys', {
     name: 'bench',
     permissions: ['chat'],
+    signing: { required: false },
     limits: { requests_per_minute: PLENTY, tokens_per_minute: PLENTY, concurrent_requests: 100_000 },
     budgets: { per_day_usd: CAP_USD, per_month_usd: CAP_USD },
   });
-  return readText(key, 'api_key');
+  return {
+    apiKey: readText(key, 'api_key'),
+    keyId: readText(key, 'id'),
+    signingSecret: readText(key, 'signing_secret'),
+  };
 }
 
 function createControlApi(origin: string, adminKey: string): ControlApi {

@@ -25,6 +25,8 @@ export interface TargetRounds {
   readonly throughput: (WrkResult & ServerUse)[];
   readonly latency: (WrkResult & ServerUse)[];
   readonly streams: (StreamResult & ServerUse)[];
+  /** Pairs: the same call with a bearer key, and signed. */
+  readonly signing: { readonly bearer: WrkResult & ServerUse; readonly signed: WrkResult & ServerUse }[];
   /** Calls that arrived whole, warm-up included. */
   callsCompleted: number;
 }
@@ -46,6 +48,7 @@ export async function measureTargets(measurement: Measurement): Promise<TargetRo
       throughput: [],
       latency: [],
       streams: [],
+      signing: [],
       callsCompleted: 0,
     },
   }));
@@ -55,6 +58,7 @@ export async function measureTargets(measurement: Measurement): Promise<TargetRo
   for (const load of options.loads) {
     for (let round = 1; round <= options.rounds; round++) {
       for (const { target, rounds } of all) {
+        if (load === 'signing' && target.signing === undefined) continue;
         await sleep(PAUSE_MS);
         const told = await runLoad(measurement, load, { target, rounds });
         console.log(`${load} ${round}/${options.rounds} ${target.name.padEnd(8)} ${told}`);
@@ -88,6 +92,7 @@ async function runLoad(
     const reasons = result.reasons.length > 0 ? ` (${result.reasons.join('; ')})` : '';
     return `${result.complete} complete, ${result.dropped} dropped${reasons}, first event p50 ${result.firstEventMs.p50.toFixed(1)} ms`;
   }
+  if (load === 'signing') return runSigning(measurement, { target, rounds });
   const shape =
     load === 'throughput'
       ? { connections: options.connections, seconds: options.seconds }
@@ -99,4 +104,31 @@ async function runLoad(
   rounds.callsCompleted += result.requests;
   const perSecond = (result.requests * 1e6) / result.durationMicros;
   return `${perSecond.toFixed(0)} requests/s, p50 ${result.p50Micros} µs, ${(use.cpuMicros / result.requests).toFixed(1)} µs CPU each`;
+}
+
+/** Signatures that are made for a second of load: more than any server here answers. */
+const SIGNED_PER_SECOND_MAX = 20_000;
+
+async function runSigning(
+  { group, options, loadCore: core }: Measurement,
+  { target, rounds }: { target: Target; rounds: TargetRounds },
+): Promise<string> {
+  if (target.signing === undefined) throw new Error(`${target.name} signs nothing`);
+  const { bearer, signed } = target.signing;
+  const pids = listProcessTree(target.pid);
+  const shape = { core, connections: options.connections, seconds: options.seconds };
+  const plain = await measureProcesses(pids, () => runWrk(group, bearer, shape));
+  await sleep(PAUSE_MS);
+  const { headers, file } = signed.prepare(options.seconds * SIGNED_PER_SECOND_MAX);
+  const call = { ...signed, headers: { ...signed.headers, ...headers } };
+  const proved = await measureProcesses(pids, () => runWrk(group, call, { ...shape, signaturesFile: file }));
+  const pair = { bearer: flatten(plain), signed: flatten(proved) };
+  rounds.signing.push(pair);
+  rounds.callsCompleted += pair.bearer.requests + pair.signed.requests;
+  const micros = ({ cpuMicros, requests }: WrkResult & ServerUse) => (cpuMicros / requests).toFixed(1);
+  return `${micros(pair.bearer)} µs CPU with a bearer key, ${micros(pair.signed)} signed`;
+}
+
+function flatten({ result, ...use }: { result: WrkResult } & ServerUse): WrkResult & ServerUse {
+  return { ...result, ...use };
 }

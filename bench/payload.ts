@@ -35,6 +35,13 @@ export function renderChatRequest(model: string, stream = false): string {
   });
 }
 
+/** The body of a call of 1 KB. */
+export function renderKilobyteRequest(model: string): string {
+  const padded = (text: string) =>
+    JSON.stringify({ model, messages: [{ role: 'user', content: text }], max_tokens: 256 });
+  return padded('a'.repeat(1024 - padded('').length));
+}
+
 /** The mock provider's answer: about 1 KB. */
 export function renderChatCompletion(): string {
   return JSON.stringify({

@@ -21,6 +21,8 @@ export interface TargetSummary {
   readonly gapP50Ms: number;
   readonly gapP99Ms: number;
   readonly cpuMicrosPerEvent: number;
+  /** Processor time that a signed call of 1 KB costs more than the same with a bearer key. */
+  readonly signingCpuMicros: number;
   readonly residentIdleMb: number;
   /** The largest sample of all loads. */
   readonly residentMaxMb: number;
@@ -37,6 +39,7 @@ const NGINX_SHARE_MIN = 0.18;
 const PORTKEY_FACTOR_MIN = 10;
 const ADDED_P50_MS_MAX = 0.8;
 const RESIDENT_MB_MAX = 250;
+const SIGNING_CPU_MICROS_MAX = 15;
 
 export function summarizeTarget(rounds: TargetRounds): TargetSummary {
   const { throughput, latency, streams } = rounds;
@@ -58,6 +61,10 @@ export function summarizeTarget(rounds: TargetRounds): TargetSummary {
     gapP50Ms: median(streams, (round) => round.gapMs.p50),
     gapP99Ms: median(streams, (round) => round.gapMs.p99),
     cpuMicrosPerEvent: median(streams, (round) => round.cpuMicros / round.events),
+    signingCpuMicros: median(
+      rounds.signing,
+      ({ bearer, signed }) => signed.cpuMicros / signed.requests - bearer.cpuMicros / bearer.requests,
+    ),
     residentIdleMb: rounds.residentBytesIdle / 1e6,
     residentMaxMb: Math.max(...residentBytes) / 1e6,
   };
@@ -95,6 +102,11 @@ export function judgeGates(
       passes: (x) => x < RESIDENT_MB_MAX,
       digits: 0,
     }),
+    gate(
+      `a signed call of 1 KB costs at most ${SIGNING_CPU_MICROS_MAX} µs of CPU more`,
+      keyfold?.signingCpuMicros ?? NaN,
+      { unit: ' µs', passes: (x) => x <= SIGNING_CPU_MICROS_MAX, digits: 1 },
+    ),
     gate('every completed call is charged', calls ? calls.charged - calls.completed : NaN, {
       unit: ' more charged than completed (calls that the load cut off)',
       passes: (x) => x >= 0,

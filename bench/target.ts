@@ -6,8 +6,15 @@ export interface Target {
   readonly name: TargetName;
   readonly chat: Call;
   readonly stream: Call;
+  /** The same call of 1 KB with a bearer key and signed, where the server can tell them apart. */
+  readonly signing?: { readonly bearer: Call; readonly signed: SignedCall };
   /** The server's own process; its children count too. */
   readonly pid: number;
+}
+
+export interface SignedCall extends Call {
+  /** Signs as many calls as that, each with a nonce of its own, and returns the file that the load reads them from. */
+  readonly prepare: (count: number) => { readonly headers: Record<string, string>; readonly file: string };
 }
 
 export interface Call {
@@ -34,6 +41,7 @@ export async function checkTarget(target: Target): Promise<void> {
   if (!answer.includes('"finish_reason":"stop"')) {
     throw new Error(`${target.name} answered something else: ${answer.slice(0, 500)}`);
   }
+  if (target.signing !== undefined) await sendOnce(target.signing.bearer);
   const stream = await sendOnce(target.stream);
   if (!stream.includes('t59 ') || !stream.trimEnd().endsWith('data: [DONE]')) {
     throw new Error(`${target.name} streamed something else: ${stream.slice(-500)}`);

@@ -23,7 +23,11 @@ export interface WrkResult {
 }
 
 /** One thread, `connections` kept-alive connections, closed loop. Throws when any call was not answered with success. */
-export async function runWrk(group: ProcessGroup, call: Call, options: WrkOptions): Promise<WrkResult> {
+export async function runWrk(
+  group: ProcessGroup,
+  call: Call,
+  options: WrkOptions & { readonly signaturesFile?: string },
+): Promise<WrkResult> {
   const headers = Object.entries(call.headers).map(([name, value]) => `${name}: ${value}`);
   const stdout = await group.run({
     core: options.core,
@@ -39,7 +43,12 @@ export async function runWrk(group: ProcessGroup, call: Call, options: WrkOption
       join(BENCH_DIR, 'lua/chat.lua'),
       call.url,
     ],
-    env: { ...process.env, BENCH_BODY: call.body, BENCH_HEADERS: headers.join('\n') },
+    env: {
+      ...process.env,
+      BENCH_BODY: call.body,
+      BENCH_HEADERS: headers.join('\n'),
+      ...(options.signaturesFile === undefined ? {} : { BENCH_SIGNATURES: options.signaturesFile }),
+    },
     timeoutMs: (options.seconds + 20) * 1000,
   });
   const line = /^BENCH (\{.*\})$/m.exec(stdout)?.[1];

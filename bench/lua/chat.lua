@@ -7,6 +7,20 @@ for name, value in string.gmatch(os.getenv("BENCH_HEADERS") or "", "([^:\n]+): (
   wrk.headers[name] = value
 end
 
+-- A signed call is never sent twice: each takes the next line of the file, "nonce signature".
+local signatures = os.getenv("BENCH_SIGNATURES")
+if signatures then
+  local lines, position = {}, 0
+  for line in io.lines(signatures) do lines[#lines + 1] = line end
+  request = function()
+    position = position + 1
+    local nonce, signature = string.match(lines[position], "(%S+) (%S+)")
+    wrk.headers["x-nonce"] = nonce
+    wrk.headers["x-signature"] = signature
+    return wrk.format()
+  end
+end
+
 -- wrk counts a status above 399 as an error; all figures of `latency` are microseconds.
 function done(summary, latency)
   local errors = summary.errors
