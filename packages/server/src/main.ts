@@ -152,7 +152,8 @@ function createListeners(config: Config, house: House): { server: Server; addres
     return app;
   };
   const partnerKeys = readPartnerKeys(config.leakPartnerKeysFile);
-  const controlApp = appOf(controlEndpoints({ ...core, pools, telemetry }), (app) =>
+  const targets = new Targets({ pools, health: core.health });
+  const controlApp = appOf(controlEndpoints({ ...core, pools, targets, telemetry }), (app) =>
     addPartnerLeaks(app, { ...core, partnerKeys, telemetry }),
   );
   addOperatorEndpoints(controlApp, { metrics, version: VERSION });
@@ -162,11 +163,7 @@ function createListeners(config: Config, house: House): { server: Server; addres
       request.bindings,
     );
 
-  const gateway = {
-    ...core,
-    telemetry,
-    targets: new Targets({ pools, health: core.health }),
-  };
+  const gateway = { ...core, telemetry, targets };
   const shared = {
     newId: core.newId,
     readAddress: createReadAddress(config.trustedProxies),

@@ -121,6 +121,20 @@ export function testProvider(name: string, subject: ProviderSubject): void {
       assert.equal(sent['model'], 'real');
     });
 
+    test('its models are asked for with the secret in its own header, and only a list is read as one', () => {
+      const { models } = provider;
+      assert.equal(models === undefined, subject.secretHeader === undefined);
+      if (models === undefined || subject.secretHeader === undefined) return;
+      const { method, path, headers } = models.buildRequest('secret-value');
+      const { [subject.secretHeader]: own, ...others } = headers;
+      assert.equal(method, 'GET');
+      assert.match(own ?? '', /^(?:Bearer )?secret-value$/);
+      assert.ok(!JSON.stringify([others, path]).includes('secret-value'));
+      for (const nonsense of ['', '{', 'null', '[]', '{}', '<html></html>', '{"data":[7],"models":[7]}']) {
+        assert.equal(models.read(Buffer.from(nonsense)), undefined);
+      }
+    });
+
     test('the secret is in its own header and nowhere else', () => {
       if (subject.secretHeader === undefined) {
         assert.throws(() => provider.buildRequest(silent, 'secret-value'), TypeError);

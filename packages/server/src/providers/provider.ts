@@ -57,6 +57,9 @@ export interface UpstreamRequest {
   readonly body: Buffer;
 }
 
+/** A question about the account rather than a call: it generates nothing, costs nothing and has no body. */
+export type UpstreamQuestion = Omit<UpstreamRequest, 'method' | 'body'> & { readonly method: 'GET' };
+
 /**
  * Tokens by class, as the vendor measured them. The classes are disjoint: cached input and cache writes are not in
  * `inputTokens`, long cache writes are not in `cacheWriteTokens`, reasoning is not in `outputTokens`, and audio and images
@@ -142,6 +145,13 @@ export interface LocalAnswer {
   readonly chunks: readonly Buffer[];
 }
 
+/** How a vendor is asked which models it has. That is free, and shows whether a secret works. */
+export interface ModelListing {
+  buildRequest(secret: string): UpstreamQuestion;
+  /** The names as calls give them, of the first page, which has all that vendors are known to have. Never throws. */
+  read(body: Buffer): readonly string[] | undefined;
+}
+
 export interface Provider {
   readonly id: string;
   /** What it is asked in; a call in another dialect is not given to it. */
@@ -153,6 +163,8 @@ export interface Provider {
   createStreamTap(call: ModelCall): StreamTap;
   /** Judges an answer whose status is not 2xx. `body` may be cut short or not be JSON. Never throws. */
   classifyFailure(status: number, body: Buffer): FailureClass;
+  /** Absent where there is no upstream at all. */
+  readonly models?: ModelListing;
   /** Only where there is no upstream at all: then `buildRequest` is not called. */
   answer?(call: ModelCall): LocalAnswer;
 }

@@ -34,7 +34,7 @@ export class Targets {
     };
   }
 
-  providerOf(target: Target): Provider {
+  providerOf(target: Pick<Target, 'provider'>): Provider {
     const dialect = VENDORS.get(target.provider)?.dialect ?? target.provider;
     const provider = findProvider(dialect);
     if (provider === undefined) throw new Fault('internal', { internal: `no provider speaks ${dialect}` });

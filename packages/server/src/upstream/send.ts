@@ -1,7 +1,7 @@
 /** Responsible for one HTTP exchange with a provider: sends a request, relays the answer's bytes, classifies what breaks. */
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Dispatcher, errors } from 'undici';
-import type { UpstreamRequest } from '../providers/provider.ts';
+import type { UpstreamQuestion, UpstreamRequest } from '../providers/provider.ts';
 import type { OriginPool } from './pools.ts';
 import { classifyFault, type UpstreamFault } from './upstream-fault.ts';
 
@@ -29,7 +29,11 @@ export interface Exchange {
 }
 
 /** Sends `request` once, below the base path of the pool's origin. Redirects are never followed; nothing is retried. */
-export function send(pool: OriginPool, request: UpstreamRequest, receiver: UpstreamReceiver): Exchange {
+export function send(
+  pool: OriginPool,
+  request: UpstreamRequest | UpstreamQuestion,
+  receiver: UpstreamReceiver,
+): Exchange {
   const exchange = new RunningExchange(pool, receiver);
   if (!pool.enter()) {
     receiver.onFault({ kind: 'overloaded', sent: false, detail: `too many calls to ${pool.origin}` });
@@ -40,7 +44,7 @@ export function send(pool: OriginPool, request: UpstreamRequest, receiver: Upstr
       path: pool.basePath + request.path,
       method: request.method,
       headers: request.headers as Record<string, string>,
-      body: request.body,
+      body: 'body' in request ? request.body : null,
     },
     exchange,
   );

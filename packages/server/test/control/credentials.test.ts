@@ -217,7 +217,6 @@ describeOnEachDatabase('credentials', (keyfold) => {
     ['an unknown provider', { ...sound, provider: 'acme' }, 'provider'],
     ['the sandbox', { ...sound, provider: 'sandbox' }, 'provider'],
     ['no base URL where one is needed', { ...own, base_url: undefined }, 'base_url'],
-    ['no models where they are needed', { ...own, models: undefined }, 'models'],
     ['an empty list of models', { ...own, models: [] }, 'models'],
     ['a model with a space', { ...own, models: ['a b'] }, 'models.0'],
     ['plain HTTP', { ...own, base_url: 'http://llm.example/v1' }, 'base_url'],

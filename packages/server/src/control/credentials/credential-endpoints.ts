@@ -1,34 +1,27 @@
 /** Credentials: add, list, show, change, rotate, delete. A secret goes in and never comes back. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Credential } from '../../credentials/credential.ts';
-import type { CredentialStore, Secrets, SealedCredential } from '../../credentials/credential-store.ts';
-import type { Clock } from '../../kernel/clock.ts';
+import type { Secrets, SealedCredential } from '../../credentials/credential-store.ts';
 import { Denial } from '../../kernel/denial.ts';
-import type { NewId } from '../../kernel/new-id.ts';
 import type { Principal } from '../../keys/key.ts';
-import type { UpstreamPools } from '../../upstream/pools.ts';
-import type { TargetHealth } from '../../upstream/target-health.ts';
+import { type CreateRooms, checkName, createCredential } from './create-credential.ts';
+import { credentialTestEndpoint } from './credential-test-endpoint.ts';
 import {
-  type CreateCredentialBody,
   type UpdateCredentialBody,
   createCredentialBody,
+  mustListModels,
   readCredentialRules,
+  refuseNoModels,
   rotateCredentialBody,
   updateCredentialBody,
 } from './credential-input.ts';
 import { type Change, type Endpoint, defineEndpoint, ok } from '../endpoint.ts';
-import { NO_LIMITS, mergeLimits } from '../limits.ts';
+import { mergeLimits } from '../limits.ts';
 import { cutPage, renderPage } from '../list-page.ts';
 import { credentialView, renderCredential } from './credential-view.ts';
 import { idParams, listOf, listQuery, z } from '../schemas.ts';
 
-export interface CredentialRooms {
-  readonly credentials: CredentialStore;
-  readonly pools: UpstreamPools;
-  readonly health: TargetHealth;
-  readonly clock: Clock;
-  readonly newId: NewId;
-}
+export type CredentialRooms = CreateRooms;
 
 const TAG = 'Credentials';
 export function credentialEndpoints(rooms: CredentialRooms): Endpoint[] {
@@ -129,42 +122,8 @@ export function credentialEndpoints(rooms: CredentialRooms): Endpoint[] {
         return replace(rooms, { before: found, next, secrets, fields: ['secret'] });
       },
     }),
+    credentialTestEndpoint(rooms),
   ];
-}
-
-async function createCredential(
-  rooms: CredentialRooms,
-  principal: Principal,
-  body: CreateCredentialBody,
-): Promise<Change | Denial> {
-  const rules = readCredentialRules(body);
-  if (rules instanceof Denial) return rules;
-  const { organizationId } = principal.key;
-  const nowMs = rooms.clock.nowMs();
-  const credential: Credential = {
-    ...rules,
-    id: rooms.newId('credential'),
-    organizationId,
-    name: body.name,
-    weight: body.weight ?? 1,
-    limits: mergeLimits(NO_LIMITS, body.limits),
-    version: 1,
-    createdAtMs: nowMs,
-    updatedAtMs: nowMs,
-  };
-  const taken = await checkName(rooms, principal, credential);
-  if (taken !== undefined) return taken;
-  return {
-    steps: [rooms.credentials.insertStep(credential, body.secret)],
-    events: [
-      {
-        action: 'credential.created',
-        target: credential.id,
-        detail: { name: body.name, provider: rules.provider, base_url: rules.baseUrl },
-      },
-    ],
-    reply: { status: 201, body: renderCredential(rooms, credential) },
-  };
 }
 
 async function updateCredential(
@@ -182,6 +141,7 @@ async function updateCredential(
     models: body.models === undefined ? before.models?.slice() : (body.models ?? undefined),
   });
   if (rules instanceof Denial) return rules;
+  if (mustListModels(rules)) return refuseNoModels(rules.provider);
   const next = {
     ...nextVersion(rooms, before),
     ...rules,
@@ -256,18 +216,6 @@ async function find(
     principal.organizationRevision,
   );
   return all.find((credential) => credential.id === id);
-}
-
-async function checkName(
-  rooms: CredentialRooms,
-  principal: Principal,
-  wanted: Credential,
-): Promise<Denial | undefined> {
-  const all = await rooms.credentials.forOrganization(wanted.organizationId, principal.organizationRevision);
-  const isTaken = all.some(({ id, name }) => name === wanted.name && id !== wanted.id);
-  return isTaken
-    ? new Denial('conflict', { message: `There is a credential named '${wanted.name}'.`, param: 'name' })
-    : undefined;
 }
 
 function nextVersion(rooms: CredentialRooms, { id, ...before }: SealedCredential): Credential {

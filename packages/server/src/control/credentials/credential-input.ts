@@ -5,7 +5,8 @@ import { checkBaseUrl, parseNetworks } from '../../upstream/egress-policy.ts';
 import { limitsBody } from '../limits.ts';
 import { name, z } from '../schemas.ts';
 
-const MODELS_MAX = 1_000;
+/** Models that one credential may list. */
+export const MODELS_MAX = 1_000;
 const NETWORKS_MAX = 64;
 const URL_CHARACTERS_MAX = 2_048;
 const WEIGHT_MAX = 1_000;
@@ -14,9 +15,9 @@ const GRACE_SECONDS_MAX = 86_400;
 
 /** What goes into a header as it is: visible ASCII. */
 const secret = z.string().regex(/^[\x21-\x7e]{1,4096}$/, 'must be 1 to 4096 visible ASCII characters');
-const model = z
-  .string()
-  .regex(/^[A-Za-z0-9._:/@+-]{1,200}$/, 'must be 1 to 200 of the characters A-Z a-z 0-9 . _ : / @ + -');
+/** What a model may be called. */
+export const MODEL_NAME = /^[A-Za-z0-9._:/@+-]{1,200}$/;
+const model = z.string().regex(MODEL_NAME, 'must be 1 to 200 of the characters A-Z a-z 0-9 . _ : / @ + -');
 const baseUrl = z.string().min(1).max(URL_CHARACTERS_MAX);
 const networks = z.array(z.string().min(1).max(50)).max(NETWORKS_MAX);
 const models = z.array(model).min(1).max(MODELS_MAX);
@@ -28,7 +29,9 @@ export const createCredentialBody = z.strictObject({
   secret,
   base_url: baseUrl.optional(),
   allow_networks: networks.optional(),
-  models: models.optional(),
+  models: models.optional().openapi({
+    description: 'All that it offers. A server of your own that is not named any is asked for them.',
+  }),
   weight: weight.optional(),
   limits: limitsBody.optional(),
 });
@@ -60,6 +63,14 @@ export interface CredentialRules {
   readonly models: readonly string[] | undefined;
 }
 
+/** Nothing else knows what a server of one's own has: the credential must say, or the server is asked. */
+export function mustListModels({
+  provider,
+  models: named,
+}: Pick<CredentialRules, 'provider' | 'models'>): boolean {
+  return VENDORS.get(provider)?.baseUrl === undefined && named === undefined;
+}
+
 export type RuledBody = Pick<CreateCredentialBody, 'provider' | 'base_url' | 'allow_networks' | 'models'>;
 
 /** The rules with what the vendor implies, or what is wrong with them. */
@@ -70,15 +81,16 @@ export function readCredentialRules(body: RuledBody): CredentialRules | Denial {
   if (url === undefined) {
     return refuse('base_url', `A credential of provider '${body.provider}' must say its base_url.`);
   }
-  if (vendor.baseUrl === undefined && body.models === undefined) {
-    return refuse('models', `A credential of provider '${body.provider}' must name the models it offers.`);
-  }
   const allowNetworks = body.allow_networks ?? [];
   const allowed = parseNetworks(allowNetworks);
   if (allowed instanceof Denial) return allowed;
   const origin = checkBaseUrl(url, allowed);
   if (origin instanceof Denial) return origin;
   return { provider: body.provider, baseUrl: url, allowNetworks, models: body.models };
+}
+
+export function refuseNoModels(provider: string): Denial {
+  return refuse('models', `A credential of provider '${provider}' must name the models it offers.`);
 }
 
 function refuseProvider(): Denial {

@@ -6,7 +6,7 @@
 import { BodyEdits } from '../edit-body.ts';
 import type { AnthropicEndpoint, ModelCall, UpstreamRequest } from '../provider.ts';
 
-const API_VERSION = '2023-06-01';
+export const API_VERSION = '2023-06-01';
 
 const PATHS: Readonly<Record<AnthropicEndpoint, string>> = {
   messages: '/messages',

@@ -2,6 +2,7 @@
 import type { Provider } from '../provider.ts';
 import { buildRequest } from './build-request.ts';
 import { classifyFailure } from './classify-failure.ts';
+import { listModels } from './list-models.ts';
 import { readBodyUsage } from './map-usage.ts';
 import { AnthropicStreamTap } from './usage-tap.ts';
 
@@ -12,4 +13,5 @@ export const anthropic: Provider = {
   readUsage: readBodyUsage,
   createStreamTap: () => new AnthropicStreamTap(),
   classifyFailure,
+  models: listModels,
 };

@@ -1,4 +1,5 @@
 /** Assembles the provider for DeepSeek. */
+import { listModels } from '../openai-compatible/list-models.ts';
 import type { Provider } from '../provider.ts';
 import { buildRequest } from './build-request.ts';
 import { classifyFailure } from './classify-failure.ts';
@@ -12,4 +13,5 @@ export const deepseek: Provider = {
   readUsage: readBodyUsage,
   createStreamTap,
   classifyFailure,
+  models: listModels,
 };

@@ -2,6 +2,7 @@
 import type { Provider } from '../provider.ts';
 import { buildRequest } from './build-request.ts';
 import { classifyFailure } from './classify-failure.ts';
+import { listModels } from './list-models.ts';
 import { readBodyUsage } from './map-usage.ts';
 import { OpenAiStreamTap } from './usage-tap.ts';
 
@@ -12,4 +13,5 @@ export const openAiCompatible: Provider = {
   readUsage: readBodyUsage,
   createStreamTap: (call) => new OpenAiStreamTap(call),
   classifyFailure,
+  models: listModels,
 };
