@@ -57,7 +57,8 @@ const ROOT_FILES = ['main.ts', 'house.ts', 'first-start.ts'];
 const DOORS: readonly { readonly modules: RegExp; readonly room: string; readonly typesToo: boolean }[] = [
   { modules: /^node:(?:http|https|http2)$/, room: 'http', typesToo: false },
   { modules: /^(?:node:(?:dns|tls)|undici)$/, room: 'upstream', typesToo: true },
-  { modules: /^(?:node:sqlite|node:worker_threads|pg)$/, room: 'storage', typesToo: true },
+  { modules: /^(?:node:sqlite|pg)$/, room: 'storage', typesToo: true },
+  { modules: /^gpt-tokenizer(?:\/.*)?$/, room: 'gateway', typesToo: true },
   { modules: /^(?:hono|@hono\/.*|zod)$/, room: 'control', typesToo: true },
   { modules: /^(?:pino|prom-client)$/, room: 'telemetry', typesToo: true },
 ];

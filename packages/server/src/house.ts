@@ -20,6 +20,7 @@ import { Ledger } from './ledger/ledger.ts';
 import { LedgerReports } from './ledger/reports.ts';
 import { MemoryLimiter } from './limits/memory-limiter.ts';
 import { PriceStore } from './pricing/price-store.ts';
+import { TokenCounter } from './gateway/streamed/token-counter.ts';
 import { Balancer } from './routing/balance.ts';
 import { RouteStore } from './routing/route-store.ts';
 import { Door } from './signing/door.ts';
@@ -93,6 +94,7 @@ export async function openHouse(config: Config) {
     routes: new RouteStore({ database, clock }),
     health: new TargetHealth(clock),
     balancer: new Balancer(),
+    counter: new TokenCounter(),
     reports: new LedgerReports(database, clock),
     limiter: new MemoryLimiter(clock),
     refusals: new RefusalSummary({ audit, clock, onAlarm: (error) => telemetry.canaryUsed(error) }),

@@ -99,6 +99,7 @@ async function runHouse(config: Config, house: House, output: Output): Promise<R
       // Who is still sending a body, or does not read, is cut off.
       for (const { server } of listeners) server.closeAllConnections();
       await Promise.all(running);
+      core.counter.close();
       await jobs.stop();
       try {
         await core.ledger.retryPostponed();

@@ -8,7 +8,7 @@ import type { LimitRules } from '../limits/limiter.ts';
 import type { Database } from '../storage/database.ts';
 import type { Schema } from '../storage/schema.ts';
 import type { SqlStep } from '../storage/statement.ts';
-import type { Credential } from './credential.ts';
+import type { Credential, StreamPolicy } from './credential.ts';
 
 const CACHE = { entriesMax: 1_000, ttlMs: 60_000 };
 
@@ -142,6 +142,7 @@ export class CredentialStore {
       version: credential.version,
       weight: credential.weight,
       limits: renderLimits(credential.limits),
+      stream_policy: credential.streamPolicy,
       sealed: seal(current, 'secret'),
       previous_sealed: previous === undefined ? null : seal(previous.secret, 'previous'),
       previous_until: previous?.untilMs ?? null,
@@ -181,6 +182,7 @@ function fromRow(row: Selectable<Schema['credentials']>): SealedCredential {
     updatedAtMs: Number(row.updated_at),
     weight: Number(row.weight),
     limits: parseLimits(row.limits),
+    streamPolicy: row.stream_policy as StreamPolicy,
     sealed: row.sealed,
     previous:
       row.previous_sealed === null || row.previous_until === null

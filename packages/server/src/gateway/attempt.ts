@@ -1,48 +1,30 @@
 /** One attempt of a call: sends it, relays its answer, and resolves its reservation exactly once, however it ends. */
 import type { IncomingHttpHeaders } from 'node:http';
 import { ERRORS } from '@keyfold/protocol';
-import type { CredentialStore } from '../credentials/credential-store.ts';
 import { Denial } from '../kernel/denial.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Resolution } from '../ledger/reservation.ts';
-import type { ModelCall, Provider } from '../providers/provider.ts';
+import type { ModelCall, Provider, StreamSummary } from '../providers/provider.ts';
 import { type Exchange, type UpstreamReceiver, send } from '../upstream/send.ts';
 import type { UpstreamFault } from '../upstream/upstream-fault.ts';
+import type { AttemptRooms, Attempted } from './attempted.ts';
 import { ClientAnswer } from './client-answer.ts';
-import type { ClientExchange } from './client-exchange.ts';
-import type { Decision } from './decide.ts';
+import { Deadline } from './deadline.ts';
 import { GatheredBody } from './gathered-body.ts';
 import { type AttemptFailure, type FailureReason, type Outcome, retryAfterFault } from './outcome.ts';
-import type { ParsedCall } from './parse-call.ts';
-import { explainFailure, explainFault } from './provider-failure.ts';
-import { type ResolveRooms, resolveAttempt } from './resolve.ts';
-import { type Ending, release, settleAtHold, settleFailed, settleReported, settleStream } from './settle.ts';
+import { STREAM_CUT, explainFailure, explainFault } from './provider-failure.ts';
+import { resolveAttempt } from './resolve.ts';
+import {
+  CLIENT_GONE,
+  type Ending,
+  endingOf,
+  release,
+  settleAtHold,
+  settleFailed,
+  settleReported,
+} from './settle.ts';
 import type { StreamRelay } from './stream-relay.ts';
-import type { Targets } from '../routing/targets.ts';
-
-export interface AttemptRooms extends ResolveRooms {
-  readonly targets: Targets;
-  readonly credentials: CredentialStore;
-}
-
-export interface Attempted {
-  /** As the client wrote it. */
-  readonly call: ParsedCall;
-  readonly decision: Decision;
-  readonly exchange: ClientExchange;
-  /** Another target may be asked if this one fails: then its beginning is kept back, and it must answer in time. */
-  readonly mayFallBack: boolean;
-  /** Before the last rotation's secret, where the provider has refused the new one. */
-  readonly usesPreviousSecret: boolean;
-}
-
-/** What is recorded when the client left before its answer: the status is nginx's. */
-const GONE: Ending = { status: 499, error: 'client_gone' };
-
-const STREAM_CUT = new Fault('provider_error', {
-  internal: 'the stream ended early',
-  public: 'The provider ended the stream early.',
-});
+import { CutStream } from './streamed/cut-stream.ts';
 
 export class Attempt implements UpstreamReceiver {
   readonly #rooms: AttemptRooms;
@@ -55,9 +37,12 @@ export class Attempt implements UpstreamReceiver {
   #status = 0;
   #headers: IncomingHttpHeaders = {};
   #stream: StreamRelay | undefined;
+  readonly #cut: CutStream;
   readonly #body = new GatheredBody();
-  #timer: NodeJS.Timeout | undefined;
+  readonly #deadline: Deadline;
   #isResolved = false;
+  /** What came of a stream is counted: nothing that still comes may resolve it meanwhile. */
+  #isCounting = false;
   #tokens: number | undefined;
   #isClientGone = false;
 
@@ -74,6 +59,16 @@ export class Attempt implements UpstreamReceiver {
       upstreamModel: target.upstreamModel,
       outputTokensCap: estimate.outputTokensCap,
     };
+    this.#cut = new CutStream(of.decision);
+    this.#deadline = new Deadline(of, (fault) => {
+      if (this.#isOver || this.#stream?.hasBegun === true) return;
+      this.#failBroken(fault, 'timeout', ['usage_missing']);
+      this.#upstream?.abort();
+    });
+  }
+
+  get #isOver(): boolean {
+    return this.#isResolved || this.#isCounting;
   }
 
   start(): void {
@@ -86,7 +81,7 @@ export class Attempt implements UpstreamReceiver {
       }
       const pool = this.#rooms.targets.poolOf(credential);
       const secret = credentials.open(credential, this.#of.usesPreviousSecret ? clock.nowMs() : undefined);
-      this.#startTimer();
+      this.#deadline.start();
       this.#upstream = send(pool, this.#provider.buildRequest(this.#modelCall, secret), this);
     } catch (error) {
       // Nothing was sent: the credential did not open, or its request could not be built.
@@ -109,13 +104,13 @@ export class Attempt implements UpstreamReceiver {
       provider: this.#provider,
       modelCall: this.#modelCall,
       keepsBack: this.#of.mayFallBack,
-      onBegun: () => clearTimeout(this.#timer),
+      onBegun: () => this.#deadline.clear(),
       resume: () => this.#upstream?.resume(),
     });
   }
 
   onBytes(chunk: Buffer): boolean {
-    if (this.#isResolved) return false;
+    if (this.#isOver) return false;
     if (this.#stream !== undefined) return this.#relay(this.#stream, chunk);
     if (this.#body.add(chunk)) return true;
     this.#failBroken(new Fault('provider_error', { internal: 'the answer is too large' }), 'protocol', []);
@@ -124,7 +119,7 @@ export class Attempt implements UpstreamReceiver {
   }
 
   onEnd(): void {
-    if (this.#isResolved) return;
+    if (this.#isOver) return;
     try {
       if (this.#stream !== undefined) this.#endStream(this.#stream);
       else if (this.#status >= 200 && this.#status < 300) this.#endAnswer();
@@ -136,7 +131,7 @@ export class Attempt implements UpstreamReceiver {
   }
 
   onFault(fault: UpstreamFault): void {
-    if (this.#isResolved) return;
+    if (this.#isOver) return;
     if (this.#stream !== undefined) this.#breakStream(this.#stream, explainFault(fault), fault.kind);
     else if (this.#isClientGone) this.#resolveGone({ sent: fault.sent });
     else {
@@ -150,27 +145,14 @@ export class Attempt implements UpstreamReceiver {
 
   /** The client has left: the provider is told to stop, and what it may have done is paid for. */
   leave(): void {
-    if (this.#isResolved) return;
+    if (this.#isOver) return;
     this.#isClientGone = true;
     if (this.#upstream === undefined) this.#resolveGone({ sent: false });
     else this.#upstream.abort();
   }
 
-  /** Where there is another target to ask, this one must not take all the time there is. */
-  #startTimer(): void {
-    const { retry } = this.#of.decision.selection;
-    const { streamed } = this.#modelCall;
-    const timeoutMs = streamed ? retry.firstTokenTimeoutMs : retry.answerTimeoutMs;
-    if (!this.#of.mayFallBack || timeoutMs === undefined) return;
-    this.#timer = setTimeout(() => {
-      if (this.#isResolved || this.#stream?.hasBegun === true) return;
-      const detail = `no ${streamed ? 'token' : 'answer'} within ${timeoutMs} ms`;
-      this.#failBroken(explainFault({ kind: 'timeout', sent: true, detail }), 'timeout', ['usage_missing']);
-      this.#upstream?.abort();
-    }, timeoutMs);
-  }
-
   #relay(stream: StreamRelay, chunk: Buffer): boolean {
+    this.#cut.keep(chunk);
     const isTaken = stream.relay(chunk);
     if (!stream.hasFailedFirst) return isTaken;
     const fault = explainFault({ kind: 'reset', sent: true, detail: 'the stream began with an error' });
@@ -228,14 +210,15 @@ export class Attempt implements UpstreamReceiver {
     }
     const isCut = !summary.completed && 'problem' in summary.reading;
     const error = isCut ? 'stream_cut' : undefined;
-    this.#resolve(settleStream(this.#of.decision, summary, { status: this.#status, error }));
-    if (isCut || stream.isBroken) {
-      stream.fail(STREAM_CUT);
-      this.#onOver({ kind: 'over', tokens: this.#tokens, failure: 'stream_cut' });
-    } else {
-      stream.end();
-      this.#onOver({ kind: 'over', tokens: this.#tokens });
-    }
+    this.#settleStream(summary, { status: this.#status, error }, () => {
+      if (isCut || stream.isBroken) {
+        stream.fail(STREAM_CUT);
+        this.#onOver({ kind: 'over', tokens: this.#tokens, failure: 'stream_cut' });
+      } else {
+        stream.end();
+        this.#onOver({ kind: 'over', tokens: this.#tokens });
+      }
+    });
   }
 
   #breakStream(stream: StreamRelay, fault: Fault, reason: FailureReason): void {
@@ -245,24 +228,42 @@ export class Attempt implements UpstreamReceiver {
       this.#failBroken(fault, reason, ['usage_missing']);
       return;
     }
-    const ending = isGone ? GONE : { status: this.#status, error: fault.code };
-    this.#resolve(settleStream(this.#of.decision, summary, ending));
-    stream.fail(fault);
-    const tokens = this.#tokens;
-    this.#onOver(isGone ? { kind: 'left', tokens } : { kind: 'over', tokens, failure: reason });
+    const ending = isGone ? CLIENT_GONE : { status: this.#status, error: fault.code };
+    this.#settleStream(summary, ending, () => {
+      stream.fail(fault);
+      const tokens = this.#tokens;
+      this.#onOver(isGone ? { kind: 'left', tokens } : { kind: 'over', tokens, failure: reason });
+    });
   }
 
+  /** `then` runs when the resolution is with the ledger: at once, unless what was streamed must be counted first. */
+  #settleStream(summary: StreamSummary, ending: Ending, then: () => void): void {
+    const settled = this.#cut.settle(this.#rooms.counter, summary, ending);
+    const finish = (resolution: Resolution) => {
+      this.#resolve(resolution);
+      then();
+    };
+    if (!(settled instanceof Promise)) return finish(settled);
+    this.#isCounting = true;
+    settled.then(finish).catch((cause: unknown) => {
+      this.#breakDown(new Fault('internal', { internal: 'a cut stream was not ended', cause }));
+    });
+  }
+
+  /** What broke may break again: no more is made of the answer, and the hold is what it costs. */
   #breakDown(fault: Fault): void {
-    if (this.#isResolved) {
-      this.#rooms.telemetry.fault(fault, this.#of.exchange.requestId);
-      this.#of.exchange.refuse(fault, {});
-      this.#onOver({ kind: 'over', tokens: this.#tokens });
-    } else if (this.#stream !== undefined) this.#breakStream(this.#stream, fault, 'internal');
-    else this.#failBroken(fault, 'internal', []);
+    if (!this.#isResolved && this.#stream === undefined) {
+      this.#failBroken(fault, 'internal', []);
+      return;
+    }
+    if (!this.#isResolved) this.#resolve(settleAtHold(this.#of.decision, endingOf(fault), []));
+    this.#rooms.telemetry.fault(fault, this.#of.exchange.requestId);
+    this.#of.exchange.refuse(fault, {});
+    this.#onOver({ kind: 'over', tokens: this.#tokens });
   }
 
   #resolveGone(how: { readonly sent: boolean }): void {
-    this.#resolve(how.sent ? settleAtHold(this.#of.decision, GONE, []) : release(GONE));
+    this.#resolve(how.sent ? settleAtHold(this.#of.decision, CLIENT_GONE, []) : release(CLIENT_GONE));
     this.#onOver({ kind: 'left', tokens: this.#tokens });
   }
 
@@ -290,11 +291,7 @@ export class Attempt implements UpstreamReceiver {
 
   #resolve(resolution: Resolution): void {
     this.#isResolved = true;
-    clearTimeout(this.#timer);
+    this.#deadline.clear();
     this.#tokens = resolveAttempt(this.#rooms, this.#of.decision, resolution);
   }
-}
-
-function endingOf({ code }: Fault): Ending {
-  return { status: ERRORS[code].status, error: code };
 }

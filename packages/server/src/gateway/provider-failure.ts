@@ -7,6 +7,11 @@ import { redact } from '../kernel/redact.ts';
 import type { FailureClass } from '../providers/provider.ts';
 import type { UpstreamFault } from '../upstream/upstream-fault.ts';
 
+export const STREAM_CUT = new Fault('provider_error', {
+  internal: 'the stream ended early',
+  public: 'The provider ended the stream early.',
+});
+
 const MESSAGE_CHARACTERS_MAX = 1_000;
 const RETRY_AFTER_S_MAX = 3_600;
 

@@ -5,7 +5,7 @@ import { findProvider } from '../providers/registry.ts';
 import { NANOS_PER_MILLION_MAX, nanosPerMillion } from '../pricing/model-price.ts';
 import { VENDORS } from '../routing/vendors.ts';
 import type { Decision } from './decide.ts';
-import { settleReported } from './settle.ts';
+import { settleReported, settleStream } from './settle.ts';
 
 const USAGE = {
   inputTokens: 0,
@@ -16,11 +16,11 @@ const USAGE = {
 };
 
 /** What settling looks at, with everything taken to be possible. */
-function decided(heldNanos: bigint): Decision {
+function decided(heldNanos: bigint, streamPolicy = 'full'): Decision {
   const price = nanosPerMillion(NANOS_PER_MILLION_MAX);
   return {
     principal: { key: { kind: 'live' } },
-    target: { price: { inputPerMillion: price, outputPerMillion: price } },
+    target: { price: { inputPerMillion: price, outputPerMillion: price }, credential: { streamPolicy } },
     estimate: { possible: { inputTokens: Infinity, outputTokens: Infinity } },
     reservation: { held: nanos(heldNanos) },
   } as unknown as Decision;
@@ -45,6 +45,45 @@ describe('settling', () => {
     const cheap = settleReported(decided(dear.cost + 1n), reading, ending);
     assert.equal(cheap.cost, dear.cost + 1n);
     assert.deepEqual(cheap.flags, ['unpriced_web_search']);
+  });
+
+  const DOLLAR = 1_000_000_000n;
+  const PARTIAL = {
+    reading: { usage: { ...USAGE, outputTokens: 3 } },
+    completed: false,
+    trailing: undefined,
+  };
+  const SILENT = { reading: { problem: 'missing' as const }, completed: false, trailing: undefined };
+  const ENDING = { status: 200, error: 'stream_cut' };
+
+  test('a stream that was cut off is charged at its hold, unless its credential says otherwise', () => {
+    const full = settleStream(decided(10n * DOLLAR), { summary: PARTIAL, ending: ENDING });
+    assert.deepEqual([full.cost, full.usage.certainty], [10n * DOLLAR, 'estimated']);
+    assert.deepEqual(full.flags, ['usage_missing', 'estimated']);
+  });
+
+  test('by policy it is charged at what it had reported, or at what was counted', () => {
+    for (const [policy, summary, counted] of [
+      ['usage', PARTIAL, undefined],
+      ['streamed', PARTIAL, undefined],
+      ['streamed', SILENT, { inputTokens: 1, outputTokens: 2 }],
+    ] as const) {
+      const settled = settleStream(decided(10n * DOLLAR, policy), { summary, ending: ENDING, counted });
+      assert.deepEqual([settled.cost, settled.usage.certainty], [3n * DOLLAR, 'counted'], policy);
+      assert.deepEqual(settled.flags, ['stream_incomplete']);
+    }
+  });
+
+  test('what was not reported or cannot be counted is charged at the hold, and nothing above it is', () => {
+    for (const [policy, counted] of [
+      ['usage', undefined],
+      ['streamed', undefined],
+      ['streamed', { inputTokens: 1, outputTokens: 20 }],
+    ] as const) {
+      const decision = decided(10n * DOLLAR, policy);
+      const settled = settleStream(decision, { summary: SILENT, ending: ENDING, counted });
+      assert.deepEqual([settled.cost, settled.usage.certainty], [10n * DOLLAR, 'estimated'], policy);
+    }
   });
 
   test('explicit zero is zero', () => {

@@ -1,16 +1,25 @@
 /** Turns what a provider reported, or did not, into a resolution: what is odd is flagged, and never credited. */
-import { type Nanos, ZERO_NANOS } from '@keyfold/protocol';
+import { ERRORS, type Nanos, ZERO_NANOS } from '@keyfold/protocol';
+import type { Fault } from '../kernel/fault.ts';
 import type { Resolution } from '../ledger/reservation.ts';
 import { costOf } from '../pricing/cost.ts';
 import { type ModelPrice, NO_USAGE, type Usage } from '../pricing/model-price.ts';
 import type { ReportedUsage, StreamSummary, UsageReading } from '../providers/provider.ts';
 import { sumInput, sumOutput } from '../providers/sum-usage.ts';
 import type { Decision } from './decide.ts';
+import type { Counted } from './streamed/token-counter.ts';
 
 export interface Ending {
   /** What the client got. */
   readonly status: number;
   readonly error: string | undefined;
+}
+
+/** What is recorded when the client left before its answer: the status is nginx's. */
+export const CLIENT_GONE: Ending = { status: 499, error: 'client_gone' };
+
+export function endingOf({ code }: Fault): Ending {
+  return { status: ERRORS[code].status, error: code };
 }
 
 /** The provider answered, and said what it used. A report that cannot be is charged at the hold. */
@@ -43,19 +52,45 @@ function costWithinRange(price: ModelPrice, usage: Usage): Nanos | undefined {
   }
 }
 
-/** Usage is final only in a stream that was complete: some servers report running totals. */
-export function settleStream(
-  decision: Decision,
-  { reading, completed }: StreamSummary,
-  ending: Ending,
-): Resolution {
+export interface CutOrWhole {
+  readonly summary: StreamSummary;
+  readonly ending: Ending;
+  /** What the bytes of a stream that was cut off were counted at, where its credential's policy wants that. */
+  readonly counted?: Counted | undefined;
+}
+
+/**
+ * Usage is final only in a stream that was complete: some servers report running totals. What one that was cut off is
+ * charged, its credential's policy says.
+ */
+export function settleStream(decision: Decision, { summary, ending, counted }: CutOrWhole): Resolution {
+  const { reading, completed } = summary;
   if (completed) {
     return ending.error === undefined || 'usage' in reading
       ? settleReported(decision, reading, ending)
       : settleAtHold(decision, ending, ['usage_missing']);
   }
   const isCut = ending.error !== undefined || 'problem' in reading;
-  return settleAtHold(decision, ending, [isCut ? 'usage_missing' : 'stream_incomplete']);
+  const flag = isCut ? 'usage_missing' : 'stream_incomplete';
+  const policy = decision.target.credential?.streamPolicy ?? 'full';
+  const partial = policy === 'full' ? undefined : settlePartial(decision, reading, { ending, counted });
+  return partial ?? settleAtHold(decision, ending, [flag]);
+}
+
+/** What had come when the stream was cut off: as its provider had reported it until then, or as it was counted. */
+function settlePartial(
+  decision: Decision,
+  reading: UsageReading,
+  { ending, counted }: Omit<CutOrWhole, 'summary'>,
+): Resolution | undefined {
+  const usage = 'usage' in reading ? reading.usage : counted;
+  const { price } = decision.target;
+  if (usage === undefined || price === undefined) return undefined;
+  const partial: Usage = { ...NO_USAGE, ...usage, certainty: 'counted' };
+  const cost = isPossible(partial, decision) ? costWithinRange(price, partial) : undefined;
+  const { held } = decision.reservation;
+  if (cost === undefined || cost > held) return undefined;
+  return { kind: 'settlement', cost, usage: partial, ...ending, flags: ['stream_incomplete'] };
 }
 
 /** It is not known what was used: the whole hold is spent. */

@@ -193,7 +193,7 @@ function resolutionEvent(reservation: Reservation, resolution: Resolution) {
 /** The classes that were used; those that are absent were not. */
 function tokenDetail(usage: Usage): AuditDetail {
   const detail: Record<string, string | number> = {};
-  if (usage.certainty === 'estimated') detail['certainty'] = usage.certainty;
+  if (usage.certainty !== 'exact') detail['certainty'] = usage.certainty;
   for (const [name, tokens] of Object.entries(countTokens(usage))) if (tokens > 0) detail[name] = tokens;
   return detail;
 }

@@ -70,9 +70,12 @@ export interface ModelPrice extends Rates {
   readonly source: string;
 }
 
-/** Tokens of one attempt in disjoint classes, and whether they were measured. */
+/**
+ * Tokens of one attempt in disjoint classes. `exact`: the provider's own numbers. `counted`: of a stream that was cut off,
+ * what had come of it. `estimated`: nothing is known, and the hold is what it costs.
+ */
 export interface Usage extends ReportedUsage {
-  readonly certainty: 'exact' | 'estimated';
+  readonly certainty: 'exact' | 'counted' | 'estimated';
 }
 
 export const NO_USAGE: Usage = {

@@ -156,6 +156,7 @@ export interface Schema {
     weight: LaterInteger;
     /** JSON of its limits; none where it is null. */
     limits: string | null;
+    stream_policy: Generated<string>;
     version: Integer;
     sealed: string;
     /** The secret before the last rotation, and until when it may still be used. */

@@ -18,11 +18,16 @@ import {
 /** `KEYFOLD_TEST_SEED` repeats a run. */
 const seed = Number(process.env['KEYFOLD_TEST_SEED'] ?? randomInt(2 ** 31));
 
-const STREAMS = { sqlite: 1_000, postgres: 200 } as const;
+/** How many, and how one that is cut off is charged. */
+const RUNS = [
+  { kind: 'sqlite', policy: 'full', streams: 1_000 },
+  { kind: 'postgres', policy: 'full', streams: 200 },
+  { kind: 'sqlite', policy: 'streamed', streams: 300 },
+] as const;
 const AT_ONCE = 40;
 const WORDS = 24;
 const INPUT_TOKENS = 10;
-const OUTPUT_TOKENS_MAX = 64;
+const OUTPUT_TOKENS_MAX = 1_000;
 /** Dollars a million tokens; a thousand nano-dollars a token. */
 const PRICE = { input: '1', output: '1' };
 const NANOS_PER_TOKEN = 1_000;
@@ -35,22 +40,22 @@ interface Bill {
   closedAtMs: number | undefined;
 }
 
-for (const kind of ['sqlite', 'postgres'] as const) {
+for (const { kind, policy, streams } of RUNS) {
   describeGateway(
-    `${STREAMS[kind]} streams cut at a random byte, seed ${seed}`,
+    `${streams} streams cut at a random byte and charged by policy ${policy}, seed ${seed}`,
     { kinds: [kind] },
     (gateway) => {
       test('are each settled once and never below what was billed, and the provider is told within 250 ms', async (context) => {
         const random = createRandom(seed);
         const bills = new Map<string, Bill>();
         await using provider = await startBillingProvider(bills, random);
-        const model = { name: 'cut', ...PRICE, baseUrl: provider.url };
+        const model = { name: 'cut', ...PRICE, baseUrl: provider.url, streamPolicy: policy };
         await addModel(gateway(), model);
         const key = await issueKey(gateway(), { budgets: { total_usd: '1000000' } });
         const cuts: Cut[] = [];
         let next = 0;
         const work = async () => {
-          while (next < STREAMS[kind]) {
+          while (next < streams) {
             const number = next++;
             cuts.push(await cutOne(gateway(), key, { number, random }));
           }
@@ -59,10 +64,10 @@ for (const kind of ['sqlite', 'postgres'] as const) {
 
         const rows = await until(async () => {
           const all = await allCalls(gateway(), key);
-          return all.length >= STREAMS[kind] ? all : undefined;
+          return all.length >= streams ? all : undefined;
         });
-        assert.equal(rows.length, STREAMS[kind]);
-        assert.equal(new Set(rows.map((row) => row['request_id'])).size, STREAMS[kind]);
+        assert.equal(rows.length, streams);
+        assert.equal(new Set(rows.map((row) => row['request_id'])).size, streams);
         await assertNothingHeld(gateway(), key);
 
         const costs = new Map(rows.map((row) => [row['request_id'], row]));
@@ -90,6 +95,10 @@ for (const kind of ['sqlite', 'postgres'] as const) {
         const total = rows.reduce((sum, row) => sum + Math.round(Number(row['cost_usd']) * 1e9), 0);
         const billed = [...bills.values()].reduce((sum, bill) => sum + bill.tokens, 0) * NANOS_PER_TOKEN;
         assert.ok(total >= billed, `${total} < ${billed}`);
+        const atHold = rows.filter((row) => row['certainty'] === 'estimated').length;
+        const counted = rows.filter((row) => row['certainty'] === 'counted').length;
+        assert.equal(counted > 0, policy === 'streamed', `${counted} of ${rows.length} were counted`);
+        context.diagnostic(`${counted} counted, ${atHold} charged at the hold`);
         context.diagnostic(`${JSON.stringify(ends)}, told within ${slowestMs.toFixed(1)} ms`);
         assert.ok(slowestMs <= ABORTED_WITHIN_MS, `the provider was told after ${slowestMs} ms`);
         assert.ok(ends.byClient > 0 && ends.byProvider > 0 && ends.complete > 0, JSON.stringify(ends));

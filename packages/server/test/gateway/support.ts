@@ -59,6 +59,7 @@ export interface ModelOptions {
   readonly outputTokensMax?: number;
   /** Instead of the provider's. */
   readonly baseUrl?: string;
+  readonly streamPolicy?: string;
 }
 
 /** A credential that offers one model at the stand-in. Returns its id. */
@@ -70,6 +71,7 @@ export async function addModel({ keyfold, provider }: Reachable, model: ModelOpt
     base_url: model.baseUrl ?? provider.url,
     allow_networks: ['127.0.0.0/8'],
     models: [model.name],
+    ...(model.streamPolicy === undefined ? {} : { stream_policy: model.streamPolicy }),
   });
   assert.equal(created.status, 201, created.text);
   if (model.input !== undefined && model.output !== undefined) {

@@ -139,6 +139,7 @@ async function updateCredential(
     base_url: body.base_url ?? before.baseUrl,
     allow_networks: body.allow_networks ?? [...before.allowNetworks],
     models: body.models === undefined ? before.models?.slice() : (body.models ?? undefined),
+    stream_policy: body.stream_policy ?? before.streamPolicy,
   });
   if (rules instanceof Denial) return rules;
   if (mustListModels(rules)) return refuseNoModels(rules.provider);

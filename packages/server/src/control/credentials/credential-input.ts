@@ -1,4 +1,5 @@
 /** What may be said of a provider's credential, and where its secret may so be sent. */
+import { STREAM_POLICIES, type StreamPolicy } from '../../credentials/credential.ts';
 import { Denial } from '../../kernel/denial.ts';
 import { VENDORS } from '../../routing/vendors.ts';
 import { checkBaseUrl, parseNetworks } from '../../upstream/egress-policy.ts';
@@ -21,6 +22,8 @@ const model = z.string().regex(MODEL_NAME, 'must be 1 to 200 of the characters A
 const baseUrl = z.string().min(1).max(URL_CHARACTERS_MAX);
 const networks = z.array(z.string().min(1).max(50)).max(NETWORKS_MAX);
 const models = z.array(model).min(1).max(MODELS_MAX);
+/** How a stream that was cut off is charged. */
+const streamPolicy = z.enum(STREAM_POLICIES);
 const weight = z.int().min(1).max(WEIGHT_MAX);
 
 export const createCredentialBody = z.strictObject({
@@ -34,6 +37,7 @@ export const createCredentialBody = z.strictObject({
   }),
   weight: weight.optional(),
   limits: limitsBody.optional(),
+  stream_policy: streamPolicy.optional(),
 });
 
 export const updateCredentialBody = z.strictObject({
@@ -43,6 +47,7 @@ export const updateCredentialBody = z.strictObject({
   models: models.nullable().optional(),
   weight: weight.optional(),
   limits: limitsBody.optional(),
+  stream_policy: streamPolicy.optional(),
   secret: secret.optional(),
 });
 
@@ -61,6 +66,7 @@ export interface CredentialRules {
   readonly baseUrl: string;
   readonly allowNetworks: readonly string[];
   readonly models: readonly string[] | undefined;
+  readonly streamPolicy: StreamPolicy;
 }
 
 /** Nothing else knows what a server of one's own has: the credential must say, or the server is asked. */
@@ -71,7 +77,10 @@ export function mustListModels({
   return VENDORS.get(provider)?.baseUrl === undefined && named === undefined;
 }
 
-export type RuledBody = Pick<CreateCredentialBody, 'provider' | 'base_url' | 'allow_networks' | 'models'>;
+export type RuledBody = Pick<
+  CreateCredentialBody,
+  'provider' | 'base_url' | 'allow_networks' | 'models' | 'stream_policy'
+>;
 
 /** The rules with what the vendor implies, or what is wrong with them. */
 export function readCredentialRules(body: RuledBody): CredentialRules | Denial {
@@ -81,12 +90,19 @@ export function readCredentialRules(body: RuledBody): CredentialRules | Denial {
   if (url === undefined) {
     return refuse('base_url', `A credential of provider '${body.provider}' must say its base_url.`);
   }
+  const streamPolicy = body.stream_policy ?? vendor.streamPolicies[0];
+  if (!vendor.streamPolicies.includes(streamPolicy)) {
+    return refuse(
+      'stream_policy',
+      `A credential of provider '${body.provider}' charges a stream that was cut off by ${vendor.streamPolicies.join(', ')}: only that is sure to cover what the provider bills.`,
+    );
+  }
   const allowNetworks = body.allow_networks ?? [];
   const allowed = parseNetworks(allowNetworks);
   if (allowed instanceof Denial) return allowed;
   const origin = checkBaseUrl(url, allowed);
   if (origin instanceof Denial) return origin;
-  return { provider: body.provider, baseUrl: url, allowNetworks, models: body.models };
+  return { provider: body.provider, baseUrl: url, allowNetworks, models: body.models, streamPolicy };
 }
 
 export function refuseNoModels(provider: string): Denial {

@@ -1,5 +1,5 @@
 /** What the API shows of a credential: everything but its secret. */
-import type { Credential } from '../../credentials/credential.ts';
+import { type Credential, STREAM_POLICIES } from '../../credentials/credential.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { TargetHealth } from '../../upstream/target-health.ts';
 import type { Json } from '../endpoint.ts';
@@ -18,6 +18,8 @@ export const credentialView = z
     models: z.array(z.string()).nullable(),
     weight: z.number(),
     limits: limitsView,
+    /** How a stream that was cut off is charged. */
+    stream_policy: z.enum(STREAM_POLICIES),
     /** As the process that answers sees it. */
     health: z.object({
       state: z.enum(['healthy', 'resting']),
@@ -53,6 +55,7 @@ export function renderCredential(
     models: credential.models ?? null,
     weight: credential.weight,
     limits: renderLimits(credential.limits),
+    stream_policy: credential.streamPolicy,
     health: {
       state: isResting ? 'resting' : 'healthy',
       reason: isResting ? reason : null,

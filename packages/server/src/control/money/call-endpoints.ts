@@ -30,7 +30,7 @@ const callView = z
     status: z.number(),
     error: z.string().nullable(),
     outcome: z.enum(['settlement', 'release', 'expiry']),
-    certainty: z.enum(['exact', 'estimated']),
+    certainty: z.enum(['exact', 'counted', 'estimated']),
     flags: z.array(z.string()),
     ...mapTokens(() => z.number()),
     held_usd: z.string(),

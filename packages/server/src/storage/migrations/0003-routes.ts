@@ -28,6 +28,9 @@ export const routes: Migration = {
       db.schema.alterTable('credentials').addColumn(column, 'text'),
     ),
     db.schema.alterTable('credentials').addColumn('previous_until', 'bigint'),
+    db.schema
+      .alterTable('credentials')
+      .addColumn('stream_policy', 'text', (column) => column.notNull().defaultTo('full')),
     db.schema.alterTable('calls').addColumn('attempt', 'bigint', (column) => column.notNull().defaultTo(1)),
     db.schema.alterTable('calls').addColumn('route', 'text'),
     ...MEDIA_TOKENS.map((column) =>
