@@ -1,7 +1,7 @@
 /** The most that a call can cost and use, known before it leaves. */
 import { type Nanos, ZERO_NANOS } from '@keyfold/protocol';
 import { Denial } from '../kernel/denial.ts';
-import { TOKENS_MAX, type UsageBound, worstCaseCost } from '../pricing/cost.ts';
+import { type Medium, TOKENS_MAX, type UsageBound, worstCaseCost } from '../pricing/cost.ts';
 import type { ModelPrice } from '../pricing/model-price.ts';
 import type { Endpoint } from '../providers/provider.ts';
 import type { Target } from '../routing/target.ts';
@@ -65,6 +65,8 @@ export function estimateCall(
       message: `The model '${target.provider}/${target.model}' has no price, and this key is under a budget. Set one with PUT /v1/catalog/models/${target.provider}/${target.model}.`,
     });
   }
+  const missing = call.mediaOutput.find((each) => price !== undefined && !isPriced(price, each));
+  if (missing !== undefined && under.isBudgeted && !under.isFree) return refuseMedium(target, missing);
   const output = boundOutput(call, price, under);
   // No token is shorter than a byte, and no chat is longer than the model's context; a list of inputs may be.
   const inputBound = call.body.length + call.mediaParts * MEDIA_PART_TOKENS + FRAMING_TOKENS;
@@ -73,6 +75,7 @@ export function estimateCall(
     inputTokensMax: Math.min(inputBound, context ?? Infinity),
     hasMediaInput: call.mediaParts > 0,
     outputTokensMax: output.tokensMax,
+    hasMediaOutput: call.mediaOutput.length > 0,
   };
   const cost = price === undefined || under.isFree ? ZERO_NANOS : boundCost(price, bound);
   if (cost instanceof Denial) return cost;
@@ -85,6 +88,21 @@ export function estimateCall(
       outputTokens: Math.min(call.choices * (price?.outputTokensMax ?? OUTPUT_TOKENS_BELIEVED), TOKENS_MAX),
     },
   };
+}
+
+const MEDIUM_PRICES = { audio: 'audioOutputPerMillion', image: 'imageOutputPerMillion' } as const;
+
+/** Generated audio and images cost many times what text does: its price says nothing of theirs. */
+function isPriced(price: ModelPrice, medium: Medium): boolean {
+  const field = MEDIUM_PRICES[medium];
+  return price[field] !== undefined && (price.above === undefined || price.above[field] !== undefined);
+}
+
+function refuseMedium({ provider, model }: Target, medium: Medium): Denial {
+  return new Denial('model_unpriced', {
+    param: 'model',
+    message: `The model '${provider}/${model}' has no price for ${medium} that it generates, and this key is under a budget. Set ${medium}_output_usd_per_million with PUT /v1/catalog/models/${provider}/${model}.`,
+  });
 }
 
 /** A call of more tokens than can be counted, or of more money than the ledger can hold, is refused. */

@@ -3,7 +3,9 @@ import type { DataPermission } from '@keyfold/protocol';
 import { Denial } from '../kernel/denial.ts';
 import { JsonRefusal, type JsonObjectScan, scanJsonObject } from '../kernel/json-scan.ts';
 import { DIALECTS, type Endpoint } from '../providers/provider.ts';
+import type { Medium } from '../pricing/cost.ts';
 import { countMediaParts, countPrompts } from './count-inputs.ts';
+import { readMediaOutput } from './media-output.ts';
 import { invalid, readGeneration } from './read-generation.ts';
 import { findUnpriced } from './unpriced.ts';
 
@@ -21,6 +23,8 @@ export interface ParsedCall {
   readonly choices: number;
   /** Parts, such as images, that cost more tokens than their text has bytes. */
   readonly mediaParts: number;
+  /** What else than text is to be generated. */
+  readonly mediaOutput: readonly Medium[];
 }
 
 export const ENDPOINT_PERMISSIONS: Readonly<Record<Endpoint, DataPermission>> = {
@@ -83,6 +87,7 @@ export function parseCall(
     outputTokensMax: generation.outputTokensMax,
     choices: generation.choices * Math.max(1, prompts),
     mediaParts: countMediaParts(endpoint, scan),
+    mediaOutput: readMediaOutput(scan),
   };
 }
 

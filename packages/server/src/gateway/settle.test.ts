@@ -36,6 +36,23 @@ describe('settling', () => {
     }
   });
 
+  test('media that a price says nothing of is never charged below the hold, and flagged', () => {
+    const ending = { status: 200, error: undefined };
+    for (const [tokens, flag] of [
+      [{ audioInputTokens: 1 }, 'unpriced_audio'],
+      [{ cachedAudioInputTokens: 1 }, 'unpriced_audio'],
+      [{ audioOutputTokens: 1 }, 'unpriced_audio'],
+      [{ imageOutputTokens: 1 }, 'unpriced_image'],
+    ] as const) {
+      const held = 5_000_000_000n;
+      const { cost, flags } = settleReported(decided(held), { usage: { ...USAGE, ...tokens } }, ending);
+      assert.deepEqual([cost, flags], [held, [flag]]);
+    }
+    // Vendors that price images that are read apart from text say so.
+    const seen = settleReported(decided(7n), { usage: { ...USAGE, imageInputTokens: 1 } }, ending);
+    assert.deepEqual(seen.flags, []);
+  });
+
   test('what a provider charged beyond tokens is never charged below the hold, and flagged', () => {
     const reading = { usage: { ...USAGE, outputTokens: 1 }, unpriced: ['web_search'] as const };
     const ending = { status: 200, error: undefined };

@@ -2,7 +2,7 @@
 import { ERRORS, type Nanos, ZERO_NANOS } from '@keyfold/protocol';
 import type { Fault } from '../kernel/fault.ts';
 import type { Resolution } from '../ledger/reservation.ts';
-import { costOf } from '../pricing/cost.ts';
+import { type Medium, costOf, findUnpricedMedia } from '../pricing/cost.ts';
 import { type ModelPrice, NO_USAGE, type Usage } from '../pricing/model-price.ts';
 import type { ReportedUsage, StreamSummary, UsageReading } from '../providers/provider.ts';
 import { sumInput, sumOutput } from '../providers/sum-usage.ts';
@@ -30,9 +30,10 @@ export function settleReported(decision: Decision, reading: UsageReading, ending
   const exact: Usage = { ...usage, certainty: 'exact' };
   const { price } = decision.target;
   const isFree = decision.principal.key.kind === 'test';
-  const cost = price === undefined || isFree ? ZERO_NANOS : costWithinRange(price, exact);
-  if (cost === undefined) return settleAtHold(decision, ending, ['usage_impossible']);
-  const { unpriced = [] } = reading;
+  const charge = price === undefined || isFree ? FREE : chargeWithinRange(price, exact);
+  if (charge === undefined) return settleAtHold(decision, ending, ['usage_impossible']);
+  const { cost } = charge;
+  const unpriced = [...(reading.unpriced ?? []), ...charge.media];
   // What was charged beyond tokens is not known here: it is not given away, and whoever reads the call is told.
   const charged = unpriced.length > 0 && cost < decision.reservation.held ? decision.reservation.held : cost;
   const flags = [
@@ -42,10 +43,18 @@ export function settleReported(decision: Decision, reading: UsageReading, ending
   return { kind: 'settlement', cost: charged, usage: exact, ...ending, flags };
 }
 
+interface Charge {
+  readonly cost: Nanos;
+  /** What it is too little for. */
+  readonly media: readonly Medium[];
+}
+
+const FREE: Charge = { cost: ZERO_NANOS, media: [] };
+
 /** `undefined` for counts or a cost beyond what the ledger can hold: no provider bills that. */
-function costWithinRange(price: ModelPrice, usage: Usage): Nanos | undefined {
+function chargeWithinRange(price: ModelPrice, usage: Usage): Charge | undefined {
   try {
-    return costOf(price, usage);
+    return { cost: costOf(price, usage), media: findUnpricedMedia(price, usage) };
   } catch (error) {
     if (error instanceof RangeError) return undefined;
     throw error;

@@ -44,8 +44,11 @@ describe('loadShippedPrices', () => {
       assert((price.cachedInputPerMillion ?? 0n) <= price.inputPerMillion, name);
       assert((price.cacheWritePerMillion ?? price.inputPerMillion) >= price.inputPerMillion, name);
       assert((price.outputTokensMax ?? 0) <= (price.contextTokens ?? 0), name);
+      assert((price.audioInputPerMillion ?? price.inputPerMillion) >= price.inputPerMillion, name);
+      assert((price.audioOutputPerMillion ?? price.outputPerMillion) >= price.outputPerMillion, name);
       assert((price.above?.inputPerMillion ?? price.inputPerMillion) >= price.inputPerMillion, name);
-      assert(price.mode === 'embedding' || price.outputTokensMax !== undefined, name);
+      const isGenerating = price.mode !== 'embedding' && price.mode !== 'moderation';
+      assert(!isGenerating || price.outputTokensMax !== undefined, name);
     }
   });
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { NANOS_MAX } from '@keyfold/protocol';
-import { costOf, TOKENS_MAX, worstCaseCost } from './cost.ts';
+import { costOf, findUnpricedMedia, TOKENS_MAX, worstCaseCost } from './cost.ts';
 import {
   type ModelPrice,
   type NanosPerMillion,
@@ -77,6 +77,34 @@ describe('costOf', () => {
     assert.equal(costOf(cached, { ...NO_USAGE, longCacheWriteTokens: 10 }), 25_000n);
   });
 
+  it('charges audio and images at their own prices, else as text, and cached audio never as cached text', () => {
+    const bare = priced({
+      inputPerMillion: usd('2'),
+      cachedInputPerMillion: usd('0.2'),
+      outputPerMillion: usd('8'),
+    });
+    const own = {
+      ...bare,
+      audioInputPerMillion: usd('30'),
+      imageInputPerMillion: usd('5'),
+      audioOutputPerMillion: usd('60'),
+      imageOutputPerMillion: usd('40'),
+    };
+    const costs = (price: ModelPrice) =>
+      (
+        [
+          'audioInputTokens',
+          'cachedAudioInputTokens',
+          'imageInputTokens',
+          'audioOutputTokens',
+          'imageOutputTokens',
+        ] as const
+      ).map((each) => costOf(price, { ...NO_USAGE, [each]: 10 }));
+    assert.deepEqual(costs(bare), [20_000n, 20_000n, 20_000n, 80_000n, 80_000n]);
+    assert.deepEqual(costs(own), [300_000n, 300_000n, 50_000n, 600_000n, 400_000n]);
+    assert.deepEqual(costs({ ...own, cachedAudioInputPerMillion: usd('0.5') })[1], 5_000n);
+  });
+
   it('charges an explicit price of zero as zero', () => {
     const price = priced({
       inputPerMillion: usd('2'),
@@ -132,7 +160,13 @@ describe('costOf', () => {
       assert.throws(() => costOf(price, { ...NO_USAGE, inputTokens: count }), RangeError, String(count));
       assert.throws(() => costOf(price, { ...NO_USAGE, reasoningTokens: count }), RangeError, String(count));
       assert.throws(
-        () => worstCaseCost(price, { inputTokensMax: 0, hasMediaInput: true, outputTokensMax: count }),
+        () =>
+          worstCaseCost(price, {
+            inputTokensMax: 0,
+            hasMediaInput: true,
+            outputTokensMax: count,
+            hasMediaOutput: true,
+          }),
         RangeError,
         String(count),
       );
@@ -148,6 +182,21 @@ describe('costOf', () => {
   });
 });
 
+describe('findUnpricedMedia', () => {
+  it('looks at the rates that the call is charged at', () => {
+    const price = priced({
+      inputPerMillion: usd('2'),
+      outputPerMillion: usd('8'),
+      audioInputPerMillion: usd('2'),
+      above: { inputTokens: 100, inputPerMillion: usd('4'), outputPerMillion: usd('8') },
+    });
+    assert.deepEqual(findUnpricedMedia(price, { ...NO_USAGE, audioInputTokens: 100 }), []);
+    assert.deepEqual(findUnpricedMedia(price, { ...NO_USAGE, audioInputTokens: 101 }), ['audio']);
+    const both = { ...NO_USAGE, audioOutputTokens: 1, imageOutputTokens: 1 };
+    assert.deepEqual(findUnpricedMedia(price, both), ['audio', 'image']);
+  });
+});
+
 describe('worstCaseCost', () => {
   it('charges input and output at their dearest class', () => {
     const price = priced({
@@ -158,9 +207,31 @@ describe('worstCaseCost', () => {
     });
     // 1000 × 3750 + 100 × 15 000
     assert.equal(
-      worstCaseCost(price, { inputTokensMax: 1_000, hasMediaInput: true, outputTokensMax: 100 }),
+      worstCaseCost(price, {
+        inputTokensMax: 1_000,
+        hasMediaInput: true,
+        outputTokensMax: 100,
+        hasMediaOutput: true,
+      }),
       5_250_000n,
     );
+  });
+
+  it('holds the prices of audio and images only where they may come in or out', () => {
+    const price = priced({
+      inputPerMillion: usd('2'),
+      outputPerMillion: usd('8'),
+      audioInputPerMillion: usd('30'),
+      imageOutputPerMillion: usd('40'),
+    });
+    const bound = { inputTokensMax: 1_000, outputTokensMax: 100 };
+    const worst = (hasMediaInput: boolean, hasMediaOutput: boolean) =>
+      worstCaseCost(price, { ...bound, hasMediaInput, hasMediaOutput });
+    // 1000 × 2000 or × 30 000; 100 × 8000 or × 40 000
+    assert.equal(worst(false, false), 2_800_000n);
+    assert.equal(worst(true, false), 30_800_000n);
+    assert.equal(worst(false, true), 6_000_000n);
+    assert.equal(worst(true, true), 34_000_000n);
   });
 
   it('uses the long-context rates only when the input may reach them', () => {
@@ -170,11 +241,21 @@ describe('worstCaseCost', () => {
       above: { inputTokens: 200_000, inputPerMillion: usd('2.5'), outputPerMillion: usd('15') },
     });
     assert.equal(
-      worstCaseCost(price, { inputTokensMax: 200_000, hasMediaInput: true, outputTokensMax: 0 }),
+      worstCaseCost(price, {
+        inputTokensMax: 200_000,
+        hasMediaInput: true,
+        outputTokensMax: 0,
+        hasMediaOutput: true,
+      }),
       250_000_000n,
     );
     assert.equal(
-      worstCaseCost(price, { inputTokensMax: 200_001, hasMediaInput: true, outputTokensMax: 1 }),
+      worstCaseCost(price, {
+        inputTokensMax: 200_001,
+        hasMediaInput: true,
+        outputTokensMax: 1,
+        hasMediaOutput: true,
+      }),
       500_017_500n,
     );
   });
@@ -226,6 +307,7 @@ describe('worstCaseCost', () => {
               inputTokens + cachedInputTokens + cacheWriteTokens + longCacheWriteTokens + moreInput,
             hasMediaInput: false,
             outputTokensMax: outputTokens + reasoningTokens + moreOutput,
+            hasMediaOutput: false,
           };
           assert(costOf(price, usage) <= worstCaseCost(price, bound));
         },

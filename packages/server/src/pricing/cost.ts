@@ -11,7 +11,12 @@ export interface UsageBound {
   /** False where the input can only be text: then it is not held at the prices of audio and images. */
   readonly hasMediaInput: boolean;
   readonly outputTokensMax: number;
+  /** False where audio and images were not asked for. */
+  readonly hasMediaOutput: boolean;
 }
+
+/** A kind of tokens that no price can be taken for granted of: they may cost many times what text does. */
+export type Medium = 'audio' | 'image';
 
 type TokenClass = Exclude<keyof Usage, 'certainty'>;
 
@@ -27,12 +32,8 @@ const INPUT: readonly TokenClass[] = [
   'cachedAudioInputTokens',
   'imageInputTokens',
 ];
-const OUTPUT: readonly TokenClass[] = [
-  'outputTokens',
-  'reasoningTokens',
-  'audioOutputTokens',
-  'imageOutputTokens',
-];
+const TEXT_OUTPUT: readonly TokenClass[] = ['outputTokens', 'reasoningTokens'];
+const OUTPUT: readonly TokenClass[] = [...TEXT_OUTPUT, 'audioOutputTokens', 'imageOutputTokens'];
 
 /**
  * The cost of a measured call, rounded up once to the next nano-dollar. Above the price's long-context
@@ -40,13 +41,27 @@ const OUTPUT: readonly TokenClass[] = [
  * not a whole number between 0 and `TOKENS_MAX`, or a cost that does not fit the ledger.
  */
 export function costOf(price: ModelPrice, usage: Usage): Nanos {
-  let inputOfAllClasses = 0;
-  for (const each of INPUT) inputOfAllClasses += tokens(usage[each] ?? 0, each);
-  const rates = ratesAt(price, inputOfAllClasses);
+  const rates = ratesOf(price, usage);
   let charged = 0n;
   for (const each of INPUT) charged += charge(usage[each] ?? 0, RATE_OF[each](rates));
   for (const each of OUTPUT) charged += charge(tokens(usage[each] ?? 0, each), RATE_OF[each](rates));
   return roundUp(charged);
+}
+
+/**
+ * The media in a usage that its price says nothing of: `costOf` charges them as text, which may be far too little. An image
+ * that was read is not among them, since vendors that price it apart from text say so. Throws as `costOf` does.
+ */
+export function findUnpricedMedia(price: ModelPrice, usage: Usage): Medium[] {
+  const { audioInputPerMillion, audioOutputPerMillion, imageOutputPerMillion } = ratesOf(price, usage);
+  const heard = (usage.audioInputTokens ?? 0) + (usage.cachedAudioInputTokens ?? 0);
+  const isUnheard = heard > 0 && audioInputPerMillion === undefined;
+  const isUnspoken = (usage.audioOutputTokens ?? 0) > 0 && audioOutputPerMillion === undefined;
+  const isUnseen = (usage.imageOutputTokens ?? 0) > 0 && imageOutputPerMillion === undefined;
+  return [
+    ...(isUnheard || isUnspoken ? (['audio'] as const) : []),
+    ...(isUnseen ? (['image'] as const) : []),
+  ];
 }
 
 /**
@@ -57,9 +72,18 @@ export function worstCaseCost(price: ModelPrice, bound: UsageBound): Nanos {
   const input = tokens(bound.inputTokensMax, 'inputTokensMax');
   const output = tokens(bound.outputTokensMax, 'outputTokensMax');
   const inputClasses = bound.hasMediaInput ? INPUT : TEXT_INPUT;
+  const outputClasses = bound.hasMediaOutput ? OUTPUT : TEXT_OUTPUT;
   const { above } = price;
   const reached = above !== undefined && input > above.inputTokens ? [price, above] : [price];
-  return roundUp(charge(input, dearest(reached, inputClasses)) + charge(output, dearest(reached, OUTPUT)));
+  return roundUp(
+    charge(input, dearest(reached, inputClasses)) + charge(output, dearest(reached, outputClasses)),
+  );
+}
+
+function ratesOf(price: ModelPrice, usage: Usage): Rates {
+  let inputOfAllClasses = 0;
+  for (const each of INPUT) inputOfAllClasses += tokens(usage[each] ?? 0, each);
+  return ratesAt(price, inputOfAllClasses);
 }
 
 function ratesAt(price: ModelPrice, inputTokensOfAllClasses: number): Rates {
@@ -74,7 +98,7 @@ const RATE_OF: Readonly<Record<TokenClass, (rates: Rates) => NanosPerMillion>> =
   cacheWriteTokens: (rates) => rates.cacheWritePerMillion ?? rates.inputPerMillion,
   longCacheWriteTokens: (rates) => rates.longCacheWritePerMillion ?? RATE_OF.cacheWriteTokens(rates),
   audioInputTokens: (rates) => rates.audioInputPerMillion ?? rates.inputPerMillion,
-  cachedAudioInputTokens: (rates) => rates.cachedAudioInputPerMillion ?? RATE_OF.cachedInputTokens(rates),
+  cachedAudioInputTokens: (rates) => rates.cachedAudioInputPerMillion ?? RATE_OF.audioInputTokens(rates),
   imageInputTokens: (rates) => rates.imageInputPerMillion ?? rates.inputPerMillion,
   outputTokens: (rates) => rates.outputPerMillion,
   reasoningTokens: (rates) => rates.reasoningPerMillion ?? rates.outputPerMillion,

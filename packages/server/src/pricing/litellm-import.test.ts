@@ -96,11 +96,73 @@ describe('importLitellmPrices', () => {
     );
   });
 
+  it('reads models of images and sound whose tokens have prices, whatever else is told of them', () => {
+    const { models, skipped } = importLitellmPrices(
+      {
+        'gpt-image-1': {
+          litellm_provider: 'openai',
+          mode: 'image_generation',
+          input_cost_per_token: 5e-6,
+          input_cost_per_image_token: 1e-5,
+          output_cost_per_image_token: 4e-5,
+          output_cost_per_image: 0.17,
+        },
+        'gpt-4o-mini-tts': {
+          litellm_provider: 'openai',
+          mode: 'audio_speech',
+          input_cost_per_token: 6e-7,
+          output_cost_per_audio_token: 1.2e-5,
+          output_cost_per_second: 0.00025,
+        },
+        'gpt-4o-transcribe': {
+          litellm_provider: 'openai',
+          mode: 'audio_transcription',
+          input_cost_per_token: 2.5e-6,
+          input_cost_per_audio_token: 6e-6,
+          output_cost_per_token: 1e-5,
+        },
+        'omni-moderation-latest': {
+          litellm_provider: 'openai',
+          mode: 'moderation',
+          input_cost_per_token: 0,
+          output_cost_per_token: 0,
+        },
+      },
+      0,
+    );
+    assert.deepEqual(skipped, []);
+    assert.deepEqual(
+      models.map((price) => [
+        price.mode,
+        price.inputPerMillion,
+        price.audioInputPerMillion ?? price.imageInputPerMillion,
+        price.outputPerMillion,
+        price.audioOutputPerMillion ?? price.imageOutputPerMillion,
+      ]),
+      [
+        ['image', 5_000_000_000n, 10_000_000_000n, 40_000_000_000n, 40_000_000_000n],
+        ['speech', 600_000_000n, undefined, 12_000_000_000n, 12_000_000_000n],
+        ['transcription', 2_500_000_000n, 6_000_000_000n, 10_000_000_000n, undefined],
+        ['moderation', 0n, undefined, 0n, undefined],
+      ],
+    );
+  });
+
   it('skips each entry that it cannot price, with the reason', () => {
     const { models, skipped } = importLitellmPrices(
       {
         sample_spec: {},
-        image: { ...CHAT, mode: 'image_generation' },
+        video: { ...CHAT, mode: 'video_generation' },
+        drawn: { litellm_provider: 'openai', mode: 'image_generation', output_cost_per_image: 0.04 },
+        heard: { litellm_provider: 'openai', mode: 'audio_transcription', input_cost_per_second: 0.0001 },
+        spoken: { litellm_provider: 'openai', mode: 'audio_speech', input_cost_per_character: 1.5e-5 },
+        apart: {
+          litellm_provider: 'openai',
+          mode: 'image_generation',
+          input_cost_per_token: 0,
+          output_cost_per_token: 0,
+          input_cost_per_pixel: 4e-8,
+        },
         elsewhere: { ...CHAT, litellm_provider: 'bedrock' },
         unpriced: { litellm_provider: 'openai', mode: 'chat' },
         half: { litellm_provider: 'openai', mode: 'chat', input_cost_per_token: 1e-6 },
@@ -126,7 +188,11 @@ describe('importLitellmPrices', () => {
       skipped.map(({ model, reason }) => `${model}: ${reason}`),
       [
         'sample_spec: sample_spec describes the format',
-        'image: mode image_generation is not priced by tokens here',
+        'video: mode video_generation is not priced by tokens here',
+        'drawn: entry is not priced by tokens but has output_cost_per_image',
+        'heard: entry is not priced by tokens but has input_cost_per_second',
+        'spoken: entry is not priced by tokens but has input_cost_per_character',
+        'apart: entry is not priced by tokens but has input_cost_per_pixel',
         'elsewhere: litellm_provider bedrock is not a provider of the catalog',
         'unpriced: input_cost_per_token is missing',
         'half: output_cost_per_token is missing',

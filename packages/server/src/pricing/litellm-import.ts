@@ -73,6 +73,9 @@ const FREE = nanosPerMillion(0n);
 /** The end of the field names of a long tier: `_above_200k_tokens`. */
 const LONG_TIER = /_above_(\d{1,6})k_tokens$/;
 
+/** Seconds of sound, pictures and their pixels, letters, searches: whatever is counted that is no token. */
+const OTHER_UNIT = /^(?:input|output)_cost_per_(?!(?:\w+_)?token)/;
+
 /** The documentation entry at the head of the map. */
 const SAMPLE_ENTRY = 'sample_spec';
 
@@ -116,6 +119,7 @@ function readEntry(name: string, value: unknown, effectiveFromMs: number): Model
   const mode = MODES.get(String(fields['mode']));
   if (mode === undefined)
     throw new FieldError('mode', `${String(fields['mode'])} is not priced by tokens here`);
+  refuseOtherUnits(fields);
   const model = readName(name.startsWith(`${vendor}/`) ? name.slice(vendor.length + 1) : name, 'name');
   const above = readAbove(fields);
   const contextTokens = readTokenLimit(fields, 'max_input_tokens');
@@ -133,6 +137,14 @@ function readEntry(name: string, value: unknown, effectiveFromMs: number): Model
     effectiveFromMs,
     source: typeof fields['source'] === 'string' && fields['source'] !== '' ? fields['source'] : SOURCE,
   };
+}
+
+/** Where tokens have no price, or are free, and something else is not, tokens would not tell what a call costs. */
+function refuseOtherUnits(fields: Fields): void {
+  const isByTokens = COST_FIELDS.some((name) => typeof fields[name] === 'number' && fields[name] > 0);
+  const other = Object.keys(fields).find((name) => OTHER_UNIT.test(name) && (fields[name] ?? 0) !== 0);
+  if (other !== undefined && !isByTokens)
+    throw new FieldError('entry', `is not priced by tokens but has ${other}`);
 }
 
 /** LiteLLM lists a price of the long tier only where it differs; input and output then stay at the base price. */

@@ -26,8 +26,8 @@ export const MODEL_MODES = [
 
 /**
  * Prices of the token classes. A class without a price of its own costs what its parent does:
- * cached input, cache writes, audio and images cost as input, long cache writes as cache writes, cached audio as cached
- * input; reasoning, and audio and images that were generated, cost as output.
+ * cached input, cache writes, audio and images cost as input, long cache writes as cache writes, cached audio as audio;
+ * reasoning, and audio and images that were generated, cost as output.
  */
 export interface Rates {
   readonly inputPerMillion: NanosPerMillion;

@@ -95,10 +95,10 @@ export type UsageProblem =
   | 'not_a_number';
 
 /**
- * What a vendor charges for besides tokens at the model's price, by what it reported: searches by the piece, sound, whose
- * tokens have prices of their own, and ways of serving that multiply every price.
+ * What a vendor charges for besides tokens at the model's price, by what it reported: what its tools do by the piece, video
+ * where it has a price of its own, and ways of serving that multiply every price.
  */
-export type UnpricedCharge = 'web_search' | 'audio' | 'fast_mode' | 'priority_tier' | 'inference_region';
+export type UnpricedCharge = 'web_search' | 'video' | 'fast_mode' | 'priority_tier' | 'inference_region';
 
 /** `unpriced` is absent where the tokens tell the whole cost. */
 export type UsageReading =

@@ -3,7 +3,7 @@
  * of zero or more makes the whole usage a problem, and so does a body that two parsers may read differently.
  */
 import { JsonRefusal, type JsonRefusalReason, scanJsonObject } from '../kernel/json-scan.ts';
-import type { UsageProblem, UsageReading } from './provider.ts';
+import type { ReportedUsage, UsageProblem, UsageReading } from './provider.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -45,6 +45,20 @@ export function findCountProblem(counts: Readonly<Record<string, unknown>>): Usa
 export function fieldsOf(value: unknown): Fields | undefined {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
 }
+
+/** The classes of media that were used: few answers have any, and an absent class is none. */
+export function presentClasses(classes: MediaClasses): MediaClasses {
+  return Object.fromEntries(Object.entries(classes).filter(([, tokens]) => tokens > 0));
+}
+
+type MediaClasses = Pick<
+  ReportedUsage,
+  | 'audioInputTokens'
+  | 'cachedAudioInputTokens'
+  | 'imageInputTokens'
+  | 'audioOutputTokens'
+  | 'imageOutputTokens'
+>;
 
 function problemOf(count: unknown): UsageProblem | undefined {
   if (count === undefined || count === null) return 'missing';

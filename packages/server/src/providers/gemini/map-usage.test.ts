@@ -17,6 +17,8 @@ function fixture(name: string): Buffer {
   return readFileSync(new URL(`__fixtures__/${name}`, import.meta.url));
 }
 
+const counted = (modality: string, tokenCount: number) => ({ modality, tokenCount });
+
 describe('mapUsage', () => {
   test('classes are disjoint: cached input is not input, and what tools read is input beside the prompt', () => {
     const usage = {
@@ -34,6 +36,40 @@ describe('mapUsage', () => {
         cacheWriteTokens: 0,
         outputTokens: 50,
         reasoningTokens: 20,
+      },
+    });
+  });
+
+  test('audio and images are apart from text, whatever of them was cached; video and documents are text', () => {
+    const usage = {
+      promptTokenCount: 1_000,
+      cachedContentTokenCount: 300,
+      toolUsePromptTokenCount: 50,
+      candidatesTokenCount: 90,
+      totalTokenCount: 1_140,
+      promptTokensDetails: [
+        counted('TEXT', 100),
+        counted('AUDIO', 400),
+        counted('IMAGE', 258),
+        counted('VIDEO', 142),
+        counted('DOCUMENT', 100),
+      ],
+      cacheTokensDetails: [counted('AUDIO', 200), counted('IMAGE', 58), counted('TEXT', 42)],
+      toolUsePromptTokensDetails: [counted('TEXT', 30), counted('IMAGE', 20)],
+      candidatesTokensDetails: [counted('AUDIO', 60), { modality: 'IMAGE' }],
+    };
+    assert.deepEqual(mapUsage(usage), {
+      usage: {
+        // 1000 − 300 + 50, less 200 of audio and 220 of images
+        inputTokens: 330,
+        cachedInputTokens: 100,
+        cacheWriteTokens: 0,
+        outputTokens: 30,
+        reasoningTokens: 0,
+        audioInputTokens: 200,
+        cachedAudioInputTokens: 200,
+        imageInputTokens: 220,
+        audioOutputTokens: 60,
       },
     });
   });
@@ -79,6 +115,18 @@ describe('mapUsage', () => {
     ['a total without what tools read', { ...base, toolUsePromptTokenCount: 3 }, 'malformed'],
     ['a total below its parts', { ...base, totalTokenCount: 14 }, 'malformed'],
     ['more cached than there is prompt', { ...base, cachedContentTokenCount: 11 }, 'malformed'],
+    [
+      'more heard than there is prompt',
+      { ...base, promptTokensDetails: [counted('AUDIO', 11)] },
+      'malformed',
+    ],
+    [
+      'more heard in the cache than in the prompt',
+      { ...base, cachedContentTokenCount: 5, cacheTokensDetails: [counted('AUDIO', 5)] },
+      'malformed',
+    ],
+    ['details as text', { ...base, candidatesTokensDetails: 'AUDIO' }, 'malformed'],
+    ['a negative detail', { ...base, candidatesTokensDetails: [counted('AUDIO', -1)] }, 'negative'],
     ['usage as a list', [base], 'malformed'],
     ['usage as text', 'many', 'not_a_number'],
   ];
@@ -204,6 +252,13 @@ describe('readBodyUsage', () => {
     });
     assert.deepEqual(read({ promptTokenCount: 5, totalTokenCount: 5 }), {
       usage: { ...NOTHING, inputTokens: 5 },
+    });
+    assert.deepEqual(read({ promptTokenCount: 9, promptTokenDetails: [counted('AUDIO', 4)] }), {
+      usage: { ...NOTHING, inputTokens: 5, audioInputTokens: 4 },
+    });
+    assert.deepEqual(read({ promptTokenCount: 9, promptTokenDetails: [counted('VIDEO', 4)] }), {
+      usage: { ...NOTHING, inputTokens: 9 },
+      unpriced: ['video'],
     });
     assert.deepEqual(read(undefined), { problem: 'missing' });
     assert.deepEqual(read({}), { problem: 'missing' });

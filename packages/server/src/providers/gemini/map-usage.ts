@@ -2,14 +2,16 @@
  * Responsible for reading Gemini's `usageMetadata` into disjoint classes of tokens. `promptTokenCount` counts cached
  * tokens too; what tools read comes beside the prompt, and thoughts beside the candidates: `totalTokenCount` is the sum of
  * those four (`UsageMetadata` in Google's own client, `@google/genai`). A count of zero is left out on the wire, so it is
- * the total that tells zero from unknown. Modalities (`promptTokensDetails` and the like) have no prices of their own.
+ * the total that tells zero from unknown. The details (`promptTokensDetails` and the like) tell modalities apart.
  */
 import { JsonRefusal, type JsonObjectScan, scanJsonObject } from '../../kernel/json-scan.ts';
 import { mayHaveValue } from '../event-stream.ts';
 import type { Endpoint, ReportedUsage, UsageReading } from '../provider.ts';
+import { type MediaTokens, readModalities } from './modalities.ts';
 import {
   fieldsOf,
   findCountProblem,
+  presentClasses,
   problemOfRefusal,
   readUsageObject,
   USAGE_MISSING,
@@ -29,29 +31,30 @@ export function readBodyUsage(endpoint: Endpoint, body: Buffer): UsageReading {
 
 /** Reads a parsed `usageMetadata` value of generated content. */
 export function mapUsage(usage: unknown): UsageReading {
-  const input = readUsageObject(usage);
-  if (typeof input === 'string') return { problem: input };
+  const fields = readUsageObject(usage);
+  if (typeof fields === 'string') return { problem: fields };
   const counts = {
-    prompt: input['promptTokenCount'],
-    total: input['totalTokenCount'],
-    cached: input['cachedContentTokenCount'] ?? 0,
-    toolUse: input['toolUsePromptTokenCount'] ?? 0,
-    candidates: input['candidatesTokenCount'] ?? 0,
-    thoughts: input['thoughtsTokenCount'] ?? 0,
+    prompt: fields['promptTokenCount'],
+    total: fields['totalTokenCount'],
+    cached: fields['cachedContentTokenCount'] ?? 0,
+    toolUse: fields['toolUsePromptTokenCount'] ?? 0,
+    candidates: fields['candidatesTokenCount'] ?? 0,
+    thoughts: fields['thoughtsTokenCount'] ?? 0,
   };
   const problem = findCountProblem(counts);
   if (problem !== undefined) return { problem };
   const { prompt, total, cached, toolUse, candidates, thoughts } = counts as Counts;
   // Any other total means tokens that no count has, or counts that no total has.
   if (total !== prompt + toolUse + candidates + thoughts || cached > prompt) return { problem: 'malformed' };
-  const mapped = {
-    inputTokens: prompt - cached + toolUse,
-    cachedInputTokens: cached,
-    cacheWriteTokens: 0,
-    outputTokens: candidates,
-    reasoningTokens: thoughts,
-  };
-  return isPlainTier(input['serviceTier'])
+  const input = readModalities(fields['promptTokensDetails'], prompt);
+  const inCache = readModalities(fields['cacheTokensDetails'], cached);
+  const fromTools = readModalities(fields['toolUsePromptTokensDetails'], toolUse);
+  const output = readModalities(fields['candidatesTokensDetails'], candidates);
+  for (const each of [input, inCache, fromTools, output])
+    if (typeof each === 'string') return { problem: each };
+  const mapped = toDisjoint({ input, inCache, fromTools, output } as Modalities, counts as Counts);
+  if (mapped === undefined) return { problem: 'malformed' };
+  return isPlainTier(fields['serviceTier'])
     ? { usage: mapped }
     : { usage: mapped, unpriced: ['priority_tier'] };
 }
@@ -81,17 +84,57 @@ interface Counts {
   readonly thoughts: number;
 }
 
+interface Modalities {
+  readonly input: MediaTokens;
+  readonly inCache: MediaTokens;
+  readonly fromTools: MediaTokens;
+  readonly output: MediaTokens;
+}
+
+/** The prompt's details count what was cached, too, as its total does. `undefined` when the details contradict each other. */
+function toDisjoint(media: Modalities, counts: Counts): ReportedUsage | undefined {
+  const { input, inCache, fromTools, output } = media;
+  const { prompt, cached, toolUse, candidates, thoughts } = counts;
+  const audio = input.audio - inCache.audio + fromTools.audio;
+  const images = input.image - inCache.image + fromTools.image;
+  if (input.audio < inCache.audio || input.image < inCache.image) return undefined;
+  const inputTokens = prompt - cached + toolUse - audio - images;
+  if (inputTokens < 0) return undefined;
+  return {
+    inputTokens,
+    cachedInputTokens: cached - inCache.audio,
+    cacheWriteTokens: 0,
+    outputTokens: candidates - output.audio - output.image,
+    reasoningTokens: thoughts,
+    ...presentClasses({
+      audioInputTokens: audio,
+      cachedAudioInputTokens: inCache.audio,
+      imageInputTokens: images,
+      audioOutputTokens: output.audio,
+      imageOutputTokens: output.image,
+    }),
+  };
+}
+
 /** `EmbeddingUsageMetadata`: the prompt alone. Older models report nothing. */
 function mapEmbeddingUsage(usage: unknown): UsageReading {
-  const input = readUsageObject(usage);
-  if (typeof input === 'string') return { problem: input };
-  const prompt = input['promptTokenCount'];
-  const total = input['totalTokenCount'] ?? prompt;
+  const fields = readUsageObject(usage);
+  if (typeof fields === 'string') return { problem: fields };
+  const prompt = fields['promptTokenCount'];
+  const total = fields['totalTokenCount'] ?? prompt;
   const problem = findCountProblem({ prompt, total });
   if (problem !== undefined) return { problem };
-  return total === prompt
-    ? { usage: { ...NOTHING, inputTokens: prompt as number } }
-    : { problem: 'malformed' };
+  if (total !== prompt) return { problem: 'malformed' };
+  const media = readModalities(fields['promptTokenDetails'], prompt as number);
+  if (typeof media === 'string') return { problem: media };
+  const { audio, image, video } = media;
+  const mapped = {
+    ...NOTHING,
+    inputTokens: (prompt as number) - audio - image,
+    ...presentClasses({ audioInputTokens: audio, imageInputTokens: image }),
+  };
+  // Where a video is read it costs what text does; where it is embedded it has a price of its own.
+  return video > 0 ? { usage: mapped, unpriced: ['video'] } : { usage: mapped };
 }
 
 /** Looks without parsing first: an answer may hold pictures. */

@@ -30,6 +30,35 @@ describe('mapUsage', () => {
     });
   });
 
+  test('media are apart from text, and of what was cached as few as can be are media', () => {
+    const read = (prompt_tokens_details: object) => {
+      const usage = { prompt_tokens: 100, completion_tokens: 50, prompt_tokens_details };
+      const reading = mapUsage(CHAT, {
+        ...usage,
+        completion_tokens_details: { audio_tokens: 30, image_tokens: 5 },
+      });
+      assert.ok('usage' in reading);
+      const { inputTokens, cachedInputTokens, cacheWriteTokens, outputTokens, reasoningTokens, ...media } =
+        reading.usage;
+      assert.deepEqual([outputTokens, reasoningTokens], [15, 0]);
+      return { text: [inputTokens, cachedInputTokens, cacheWriteTokens], media };
+    };
+    const output = { audioOutputTokens: 30, imageOutputTokens: 5 };
+    // 40 of text, 40 heard, 20 seen.
+    const heardAndSeen = { audio_tokens: 40, image_tokens: 20 };
+    const none = { audioInputTokens: 40, imageInputTokens: 20, ...output };
+    assert.deepEqual(read(heardAndSeen), { text: [40, 0, 0], media: none });
+    assert.deepEqual(read({ ...heardAndSeen, cached_tokens: 40 }), { text: [0, 40, 0], media: none });
+    assert.deepEqual(read({ ...heardAndSeen, cached_tokens: 50, cache_write_tokens: 5 }), {
+      text: [0, 50, 5],
+      media: { audioInputTokens: 40, imageInputTokens: 5, ...output },
+    });
+    assert.deepEqual(read({ ...heardAndSeen, cached_tokens: 90 }), {
+      text: [0, 60, 0],
+      media: { audioInputTokens: 10, cachedAudioInputTokens: 30, ...output },
+    });
+  });
+
   test('details may be absent or null, and an explicit zero is zero', () => {
     const zero = {
       inputTokens: 0,
@@ -89,6 +118,17 @@ describe('mapUsage', () => {
     ['an empty object', {}, 'missing'],
     ['a null count', { ...base, prompt_tokens: null }, 'missing'],
     ['a negative count', { ...base, completion_tokens: -1 }, 'negative'],
+    [
+      'more heard than there was input',
+      { ...base, prompt_tokens_details: { audio_tokens: 11 } },
+      'malformed',
+    ],
+    [
+      'more written than text',
+      { ...base, prompt_tokens_details: { cache_write_tokens: 7, audio_tokens: 4 } },
+      'malformed',
+    ],
+    ['more spoken than came out', { ...base, completion_tokens_details: { audio_tokens: 6 } }, 'malformed'],
     ['a negative detail', { ...base, prompt_tokens_details: { cached_tokens: -5 } }, 'negative'],
     ['an infinite count', JSON.parse('{"prompt_tokens":1e999,"completion_tokens":5}'), 'not_finite'],
     ['a count as text', { ...base, prompt_tokens: '10' }, 'not_a_number'],

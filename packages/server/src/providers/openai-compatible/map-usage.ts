@@ -1,9 +1,15 @@
 /**
- * Responsible for reading OpenAI's `usage` object into disjoint classes of tokens. `prompt_tokens` counts cached and
- * cache-write tokens too, `completion_tokens` counts reasoning too.
+ * Responsible for reading OpenAI's `usage` object into disjoint classes of tokens. `prompt_tokens` counts cached,
+ * cache-write, audio and image tokens too, `completion_tokens` counts reasoning, audio and images too.
  */
 import type { Endpoint, UsageReading } from '../provider.ts';
-import { fieldsOf, findCountProblem, readUsageField, readUsageObject } from '../strict-usage.ts';
+import {
+  fieldsOf,
+  findCountProblem,
+  presentClasses,
+  readUsageField,
+  readUsageObject,
+} from '../strict-usage.ts';
 
 /** Reads the usage of a complete body that was not streamed. */
 export function readBodyUsage(endpoint: Endpoint, body: Buffer): UsageReading {
@@ -24,7 +30,11 @@ export function mapUsage(endpoint: Endpoint, usage: unknown): UsageReading {
     completion: endpoint === 'embeddings' ? (input['completion_tokens'] ?? 0) : input['completion_tokens'],
     cached: inputDetails['cached_tokens'] ?? 0,
     cacheWrite: inputDetails['cache_write_tokens'] ?? 0,
+    heard: inputDetails['audio_tokens'] ?? 0,
+    seen: inputDetails['image_tokens'] ?? 0,
     reasoning: outputDetails['reasoning_tokens'] ?? 0,
+    spoken: outputDetails['audio_tokens'] ?? 0,
+    drawn: outputDetails['image_tokens'] ?? 0,
   };
   const problem = findCountProblem(counts);
   return problem === undefined ? toDisjoint(counts as Counts) : { problem };
@@ -36,25 +46,41 @@ interface Counts {
   readonly completion: number;
   readonly cached: number;
   readonly cacheWrite: number;
+  readonly heard: number;
+  readonly seen: number;
   readonly reasoning: number;
+  readonly spoken: number;
+  readonly drawn: number;
 }
 
 function toDisjoint(counts: Counts): UsageReading {
-  const { total, prompt, completion, cached, cacheWrite, reasoning } = counts;
+  const { total, prompt, completion, cached, cacheWrite, heard, seen, reasoning, spoken, drawn } = counts;
   // Some servers count reasoning beside the completion and only the total tells. A total that nothing explains means
   // tokens that no count has, and those would be given away.
   const isReasoningApart = reasoning > 0 && total === prompt + completion + reasoning;
   if (total > prompt + completion && !isReasoningApart) return { problem: 'malformed' };
-  const inputTokens = prompt - cached - cacheWrite;
-  const outputTokens = isReasoningApart ? completion : completion - reasoning;
-  if (inputTokens < 0 || outputTokens < 0) return { problem: 'malformed' };
+  // Which of the cached tokens were media is not told: as few as can be, and images before audio, since what was not
+  // cached of them costs most.
+  const cachedAudio = Math.max(0, cached + cacheWrite + heard - prompt);
+  const cachedImages = Math.max(0, cached - cachedAudio + cacheWrite + heard + seen - prompt);
+  const inputTokens = prompt - heard - seen - (cached - cachedAudio - cachedImages) - cacheWrite;
+  const outputTokens = (isReasoningApart ? completion : completion - reasoning) - spoken - drawn;
+  const isExplained = cachedAudio <= heard && cachedImages <= seen && cachedAudio + cachedImages <= cached;
+  if (inputTokens < 0 || outputTokens < 0 || !isExplained) return { problem: 'malformed' };
   return {
     usage: {
       inputTokens,
-      cachedInputTokens: cached,
+      cachedInputTokens: cached - cachedAudio,
       cacheWriteTokens: cacheWrite,
       outputTokens,
       reasoningTokens: reasoning,
+      ...presentClasses({
+        audioInputTokens: heard - cachedAudio,
+        cachedAudioInputTokens: cachedAudio,
+        imageInputTokens: seen - cachedImages,
+        audioOutputTokens: spoken,
+        imageOutputTokens: drawn,
+      }),
     },
   };
 }

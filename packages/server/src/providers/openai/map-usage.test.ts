@@ -35,16 +35,13 @@ describe('mapUsage', () => {
     assert.equal(reading.usage.outputTokens, 5);
   });
 
-  test('sound has no price here, whether it was heard or spoken', () => {
-    for (const details of [
-      { prompt_tokens_details: { audio_tokens: 1 } },
-      { completion_tokens_details: { audio_tokens: 5 } },
-    ]) {
-      const reading = mapUsage(CHAT, { ...base, ...details }, {});
-      assert.ok('usage' in reading);
-      assert.deepEqual(reading.unpriced, ['audio']);
-      assert.equal(reading.usage.inputTokens + reading.usage.outputTokens, 15);
-    }
+  test('sound is in classes of its own, whether it was heard or spoken', () => {
+    const heard = mapUsage(CHAT, { ...base, prompt_tokens_details: { audio_tokens: 4 } }, {});
+    assert.ok('usage' in heard);
+    assert.deepEqual([heard.usage.inputTokens, heard.usage.audioInputTokens], [6, 4]);
+    const spoken = mapUsage(CHAT, { ...base, completion_tokens_details: { audio_tokens: 5 } }, {});
+    assert.ok('usage' in spoken);
+    assert.deepEqual([spoken.usage.outputTokens, spoken.usage.audioOutputTokens], [0, 5]);
   });
 
   test('a way of serving that multiplies prices has none here', () => {
@@ -101,13 +98,15 @@ describe('readBodyUsage', () => {
     });
     assert.deepEqual(readBodyUsage(CHAT, fixture('chat-audio-priority.json')), {
       usage: {
-        inputTokens: 120,
+        inputTokens: 20,
         cachedInputTokens: 0,
         cacheWriteTokens: 0,
-        outputTokens: 40,
+        outputTokens: 10,
         reasoningTokens: 0,
+        audioInputTokens: 100,
+        audioOutputTokens: 30,
       },
-      unpriced: ['audio', 'priority_tier'],
+      unpriced: ['priority_tier'],
     });
   });
 

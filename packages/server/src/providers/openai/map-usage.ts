@@ -1,11 +1,10 @@
 /**
- * Responsible for reading OpenAI's own usage. The classes are those of every compatible server. Sound is in them, at
- * prices that text does not have, and so is what was predicted and not used; how the call was served stands beside the
- * usage and may multiply every price.
+ * Responsible for reading OpenAI's own usage. The classes are those of every compatible server. What was predicted and not
+ * used is in them; how the call was served stands beside the usage and may multiply every price.
  */
 import { JsonRefusal, scanJsonObject } from '../../kernel/json-scan.ts';
 import { mapUsage as mapCompatible } from '../openai-compatible/map-usage.ts';
-import type { Endpoint, UnpricedCharge, UsageReading } from '../provider.ts';
+import type { Endpoint, UsageReading } from '../provider.ts';
 import { type Fields, fieldsOf, findCountProblem, problemOfRefusal } from '../strict-usage.ts';
 
 /** Reads the usage of a complete body that was not streamed. */
@@ -24,32 +23,21 @@ export function mapUsage(endpoint: Endpoint, usage: unknown, answer: Fields): Us
   const reading = mapCompatible(endpoint, usage);
   if ('problem' in reading) return reading;
   const fields = fieldsOf(usage) ?? {};
-  const input = fieldsOf(fields['prompt_tokens_details'] ?? {}) ?? {};
   const output = fieldsOf(fields['completion_tokens_details'] ?? {}) ?? {};
   const counts = {
-    prompt: fields['prompt_tokens'],
     completion: fields['completion_tokens'] ?? 0,
-    heard: input['audio_tokens'] ?? 0,
-    spoken: output['audio_tokens'] ?? 0,
     accepted: output['accepted_prediction_tokens'] ?? 0,
     rejected: output['rejected_prediction_tokens'] ?? 0,
   };
   const problem = findCountProblem(counts);
   if (problem !== undefined) return { problem };
-  const { prompt, completion, heard, spoken, accepted, rejected } = counts as Counts;
-  if (heard > prompt || spoken > completion || accepted + rejected > completion) {
-    return { problem: 'malformed' };
-  }
-  const unpriced: UnpricedCharge[] = heard + spoken > 0 ? ['audio'] : [];
-  if (!isPlain(answer['service_tier'])) unpriced.push('priority_tier');
-  return unpriced.length === 0 ? reading : { ...reading, unpriced };
+  const { completion, accepted, rejected } = counts as Counts;
+  if (accepted + rejected > completion) return { problem: 'malformed' };
+  return isPlain(answer['service_tier']) ? reading : { ...reading, unpriced: ['priority_tier'] };
 }
 
 interface Counts {
-  readonly prompt: number;
   readonly completion: number;
-  readonly heard: number;
-  readonly spoken: number;
   readonly accepted: number;
   readonly rejected: number;
 }

@@ -1,0 +1,16 @@
+/** What a call asks to be generated besides text: audio and images have prices of their own. */
+import type { JsonObjectScan } from '../kernel/json-scan.ts';
+import type { Medium } from '../pricing/cost.ts';
+
+const ALL: readonly Medium[] = ['audio', 'image'];
+const NOTHING: readonly Medium[] = [];
+
+/** By `modalities` of OpenAI's dialect. What is not known there may be anything. */
+export function readMediaOutput(scan: JsonObjectScan): readonly Medium[] {
+  const span = scan.field('modalities');
+  if (span === undefined || span.kind === 'null') return NOTHING;
+  const asked: unknown = scan.readJson(span);
+  const names: readonly unknown[] = Array.isArray(asked) ? asked : [asked];
+  const isKnown = names.every((name) => name === 'text' || ALL.some((medium) => medium === name));
+  return isKnown ? ALL.filter((medium) => names.includes(medium)) : ALL;
+}
