@@ -96,10 +96,10 @@ function settlePartial(
   const { price } = decision.target;
   if (usage === undefined || price === undefined) return undefined;
   const partial: Usage = { ...NO_USAGE, ...usage, certainty: 'counted' };
-  const cost = isPossible(partial, decision) ? costWithinRange(price, partial) : undefined;
+  const charge = isPossible(partial, decision) ? chargeWithinRange(price, partial) : undefined;
   const { held } = decision.reservation;
-  if (cost === undefined || cost > held) return undefined;
-  return { kind: 'settlement', cost, usage: partial, ...ending, flags: ['stream_incomplete'] };
+  if (charge === undefined || charge.media.length > 0 || charge.cost > held) return undefined;
+  return { kind: 'settlement', cost: charge.cost, usage: partial, ...ending, flags: ['stream_incomplete'] };
 }
 
 /** It is not known what was used: the whole hold is spent. */
