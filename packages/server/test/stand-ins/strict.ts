@@ -2,13 +2,15 @@
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** What a vendor would answer with 400. `param` is where, such as `messages.0.content`. */
+/** What a vendor would answer with 400, or 404 where it has no such endpoint. `param` is where, such as `messages.0.content`. */
 export class BadRequest extends Error {
   readonly param: string;
+  readonly status: number;
 
-  constructor(param: string, message: string) {
+  constructor(param: string, message: string, status = 400) {
     super(message);
     this.param = param;
+    this.status = status;
   }
 }
 
@@ -62,6 +64,10 @@ export function listOf<T>(item: Check<T>, within: { min?: number; max?: number }
 
 export function either<A, B>(first: Check<A>, second: Check<B>): Check<A | B> {
   return (value, at) => (typeof value === 'string' ? first(value, at) : second(value, at));
+}
+
+export function orNull<T>(check: Check<T>): Check<T | null> {
+  return (value, at) => (value === null ? null : check(value, at));
 }
 
 /** An object with these fields and no other. */

@@ -11,6 +11,8 @@ import { BadRequest, type Fields } from './strict.ts';
 export interface Tokens {
   readonly input: number;
   readonly cached: number;
+  /** To a cache, where the vendor counts it. */
+  readonly written: number;
   readonly output: number;
   readonly reasoning: number;
 }
@@ -97,7 +99,7 @@ export async function startStandIn(format: Format): Promise<StandIn> {
       outgoing.end(format.writeStream(request, step));
     } catch (error) {
       if (!(error instanceof BadRequest)) throw error;
-      fail(400, error.message, error.param);
+      fail(error.status, error.message, error.param);
     }
     return undefined;
   }
