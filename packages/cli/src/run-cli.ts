@@ -11,6 +11,7 @@ import { addKeys } from './commands/keys.ts';
 import { addLeaks } from './commands/leaks.ts';
 import { addModels } from './commands/models.ts';
 import { addProjects } from './commands/projects.ts';
+import { addRoutes } from './commands/routes.ts';
 import { addScan } from './commands/scan.ts';
 import { addServe } from './commands/serve.ts';
 import { addUsage } from './commands/usage.ts';
@@ -64,6 +65,7 @@ export function createProgram(context: Context): Command {
     addKeys,
     addLeaks,
     addCredentials,
+    addRoutes,
     addProjects,
     addBudgets,
     addUsage,

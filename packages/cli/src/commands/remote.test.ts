@@ -58,14 +58,22 @@ describe('keyfold credentials', () => {
     assert.deepEqual(api.asked, []);
   });
 
-  test('create offers what the API takes: no unknown vendor, no weight', async () => {
-    api.reply({});
+  test('create offers what the API takes, and no unknown vendor', async () => {
+    api.reply({ status: 201, body: credential });
     const unknown = ['credentials', 'create', '--provider', 'azure', '--name', 'main'];
     const { code, stderr } = await run(unknown, { stdin: 'sk-secret' });
     assert.equal(code, 2);
     assert.match(stderr, /openai, anthropic, google, deepseek, openai-compatible/);
-    assert.equal((await run([...create, '--weight', '2'], { stdin: 'sk-secret' })).code, 2);
-    assert.deepEqual(api.asked, []);
+    assert.equal(api.asked.length, 0);
+    const rules = ['--weight', '2', '--requests-per-minute', '60', '--concurrent-requests', '4'];
+    assert.equal((await run([...create, ...rules], { stdin: 'sk-secret' })).code, 0);
+    assert.deepEqual(api.asked[0]?.body, {
+      provider: 'openai',
+      name: 'main',
+      secret: 'sk-secret',
+      weight: 2,
+      limits: { requests_per_minute: 60, concurrent_requests: 4 },
+    });
   });
 
   test('list, show and delete', async () => {
