@@ -3,6 +3,7 @@
  * `output_tokens` counts thinking, and what is not text is counted as text is.
  */
 import type { ReportedUsage } from '../../providers/provider.ts';
+import { foldMedia } from '../fold-media.ts';
 
 /** Unknown is not zero: without usage every count is null. */
 export function writeUsage(usage: ReportedUsage | undefined): object {
@@ -15,19 +16,14 @@ export function writeUsageAtStart(): object {
 }
 
 function writeCounts(usage: ReportedUsage): object {
-  const { cacheWriteTokens, longCacheWriteTokens = 0, reasoningTokens } = usage;
-  const { audioInputTokens = 0, cachedAudioInputTokens = 0, imageInputTokens = 0 } = usage;
-  const { audioOutputTokens = 0, imageOutputTokens = 0 } = usage;
+  const { input, cached, written, longWritten, output, reasoning } = foldMedia(usage);
   return {
-    input_tokens: usage.inputTokens + audioInputTokens + imageInputTokens,
-    cache_creation_input_tokens: cacheWriteTokens + longCacheWriteTokens,
-    cache_read_input_tokens: usage.cachedInputTokens + cachedAudioInputTokens,
-    cache_creation: {
-      ephemeral_5m_input_tokens: cacheWriteTokens,
-      ephemeral_1h_input_tokens: longCacheWriteTokens,
-    },
-    output_tokens: usage.outputTokens + reasoningTokens + audioOutputTokens + imageOutputTokens,
-    output_tokens_details: { thinking_tokens: reasoningTokens },
+    input_tokens: input,
+    cache_creation_input_tokens: written + longWritten,
+    cache_read_input_tokens: cached,
+    cache_creation: { ephemeral_5m_input_tokens: written, ephemeral_1h_input_tokens: longWritten },
+    output_tokens: output + reasoning,
+    output_tokens_details: { thinking_tokens: reasoning },
   };
 }
 

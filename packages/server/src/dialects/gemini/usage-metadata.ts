@@ -4,16 +4,16 @@
  */
 import type { JsonObject } from '../chat.ts';
 import type { ReportedUsage } from '../../providers/provider.ts';
+import { foldMedia } from '../fold-media.ts';
 
 export function writeUsage(usage: ReportedUsage): JsonObject {
-  const { inputTokens, cachedInputTokens, outputTokens, reasoningTokens } = usage;
-  const written = usage.cacheWriteTokens + (usage.longCacheWriteTokens ?? 0);
-  const promptTokenCount = inputTokens + cachedInputTokens + written;
+  const { input, cached, written, longWritten, output, reasoning } = foldMedia(usage);
+  const promptTokenCount = input + cached + written + longWritten;
   return {
     promptTokenCount,
-    candidatesTokenCount: outputTokens,
-    totalTokenCount: promptTokenCount + outputTokens + reasoningTokens,
-    ...(cachedInputTokens === 0 ? {} : { cachedContentTokenCount: cachedInputTokens }),
-    ...(reasoningTokens === 0 ? {} : { thoughtsTokenCount: reasoningTokens }),
+    candidatesTokenCount: output,
+    totalTokenCount: promptTokenCount + output + reasoning,
+    ...(cached === 0 ? {} : { cachedContentTokenCount: cached }),
+    ...(reasoning === 0 ? {} : { thoughtsTokenCount: reasoning }),
   };
 }

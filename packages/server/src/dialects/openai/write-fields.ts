@@ -1,18 +1,19 @@
 /** Responsible for the fields that a whole answer to a client of chat completions and its streamed chunks have in common. */
 import type { ReportedUsage } from '../../providers/provider.ts';
 import type { StopReason, TokenLogprob } from '../chat.ts';
+import { foldMedia } from '../fold-media.ts';
 
 /** OpenAI's sums: the prompt counts what was cached and what was written to a cache, the completion counts reasoning. */
 export function writeUsage(usage: ReportedUsage): object {
-  const cacheWrites = usage.cacheWriteTokens + (usage.longCacheWriteTokens ?? 0);
-  const prompt = usage.inputTokens + usage.cachedInputTokens + cacheWrites;
-  const completion = usage.outputTokens + usage.reasoningTokens;
+  const { input, cached, written, longWritten, output, reasoning } = foldMedia(usage);
+  const prompt = input + cached + written + longWritten;
+  const completion = output + reasoning;
   return {
     prompt_tokens: prompt,
     completion_tokens: completion,
     total_tokens: prompt + completion,
-    prompt_tokens_details: { cached_tokens: usage.cachedInputTokens, cache_write_tokens: cacheWrites },
-    completion_tokens_details: { reasoning_tokens: usage.reasoningTokens },
+    prompt_tokens_details: { cached_tokens: cached, cache_write_tokens: written + longWritten },
+    completion_tokens_details: { reasoning_tokens: reasoning },
   };
 }
 

@@ -1,6 +1,7 @@
 /** Responsible for the response object itself, which a whole answer is and which frames a streamed one. */
 import type { ReportedUsage } from '../../providers/provider.ts';
 import type { AnswerContext } from '../dialect.ts';
+import { foldMedia } from '../fold-media.ts';
 import type { OutputWriter } from './write-output.ts';
 
 /** Which answer it is. */
@@ -58,14 +59,14 @@ function writeHead({ id, model, createdAtS }: ResponseHead): object {
 
 /** OpenAI's sums: the input counts what was cached and what was written to a cache, the output counts reasoning. */
 function writeUsage(usage: ReportedUsage): object {
-  const cacheWrites = usage.cacheWriteTokens + (usage.longCacheWriteTokens ?? 0);
-  const input = usage.inputTokens + usage.cachedInputTokens + cacheWrites;
-  const output = usage.outputTokens + usage.reasoningTokens;
+  const { input, cached, written, longWritten, output, reasoning } = foldMedia(usage);
+  const inputTokens = input + cached + written + longWritten;
+  const outputTokens = output + reasoning;
   return {
-    input_tokens: input,
-    input_tokens_details: { cached_tokens: usage.cachedInputTokens, cache_write_tokens: cacheWrites },
-    output_tokens: output,
-    output_tokens_details: { reasoning_tokens: usage.reasoningTokens },
-    total_tokens: input + output,
+    input_tokens: inputTokens,
+    input_tokens_details: { cached_tokens: cached, cache_write_tokens: written + longWritten },
+    output_tokens: outputTokens,
+    output_tokens_details: { reasoning_tokens: reasoning },
+    total_tokens: inputTokens + outputTokens,
   };
 }
