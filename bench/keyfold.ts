@@ -45,7 +45,7 @@ export async function startKeyfold(rig: Rig, profileDir?: string): Promise<Keyfo
   try {
     await waitUntilReady(server, `${origin}/readyz`);
     const api = createControlApi(origin, readFileSync(adminKeyFile, 'utf8').trim());
-    const { apiKey, keyId, signingSecret } = await provision(api, rig.mockPort);
+    const { apiKey, keyId, signingSecret } = await provision(api, rig);
     const headers = { authorization: `Bearer ${apiKey}` };
     const url = `${origin}/v1/chat/completions`;
     const kilobyte = renderKilobyteRequest('bench-model');
@@ -53,6 +53,7 @@ export async function startKeyfold(rig: Rig, profileDir?: string): Promise<Keyfo
       name: 'keyfold',
       chat: describeChatCall(url, 'bench-model', headers),
       stream: describeStreamCall(url, 'bench-stream', headers),
+      relay: describeStreamCall(url, 'bench-relay', headers),
       signing: {
         bearer: { url, headers: { 'content-type': 'application/json', ...headers }, body: kilobyte },
         signed: describeSignedCall(
@@ -75,17 +76,18 @@ type ControlApi = (method: string, path: string, body: object) => Promise<unknow
 
 async function provision(
   api: ControlApi,
-  mockPort: number,
+  ports: { readonly mockPort: number; readonly relayPort: number },
 ): Promise<{ apiKey: string; keyId: string; signingSecret: string }> {
   for (const [model, base] of [
-    ['bench-model', '/v1'],
-    ['bench-stream', '/stream/v1'],
+    ['bench-model', `${ports.mockPort}/v1`],
+    ['bench-stream', `${ports.mockPort}/stream/v1`],
+    ['bench-relay', `${ports.relayPort}/relay/v1`],
   ] as const) {
     await api('POST', '/v1/credentials', {
       provider: 'openai-compatible',
       name: `mock for ${model}`,
       secret: 'sk-mock',
-      base_url: `http://127.0.0.1:${mockPort}${base}`,
+      base_url: `http://127.0.0.1:${base}`,
       allow_networks: ['127.0.0.0/8'],
       models: [model],
     });

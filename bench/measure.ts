@@ -4,6 +4,8 @@ import type { BenchOptions, LoadName, TargetName } from './options.ts';
 import { listProcessTree, measureProcesses, readResidentBytes } from './proc-stat.ts';
 import type { ProcessGroup } from './processes.ts';
 import type { StreamResult } from './stream-client.ts';
+import { runRelay } from './relay-load.ts';
+import type { RelayResult } from './relay-probe.ts';
 import { runStreams } from './stream-load.ts';
 import type { Target } from './target.ts';
 import { runWrk, type WrkResult } from './wrk-load.ts';
@@ -25,6 +27,7 @@ export interface TargetRounds {
   readonly throughput: (WrkResult & ServerUse)[];
   readonly latency: (WrkResult & ServerUse)[];
   readonly streams: (StreamResult & ServerUse)[];
+  readonly relay: (RelayResult & ServerUse)[];
   /** Pairs: the same call with a bearer key, and signed. */
   readonly signing: { readonly bearer: WrkResult & ServerUse; readonly signed: WrkResult & ServerUse }[];
   /** Calls that arrived whole, warm-up included. */
@@ -34,6 +37,7 @@ export interface TargetRounds {
 export interface Measurement {
   readonly group: ProcessGroup;
   readonly loadCore: number;
+  readonly relayPort: number;
   readonly options: BenchOptions;
   readonly targets: readonly Target[];
 }
@@ -48,6 +52,7 @@ export async function measureTargets(measurement: Measurement): Promise<TargetRo
       throughput: [],
       latency: [],
       streams: [],
+      relay: [],
       signing: [],
       callsCompleted: 0,
     },
@@ -92,6 +97,7 @@ async function runLoad(
     const reasons = result.reasons.length > 0 ? ` (${result.reasons.join('; ')})` : '';
     return `${result.complete} complete, ${result.dropped} dropped${reasons}, first event p50 ${result.firstEventMs.p50.toFixed(1)} ms`;
   }
+  if (load === 'relay') return runRelayLoad(measurement, { target, rounds });
   if (load === 'signing') return runSigning(measurement, { target, rounds });
   const shape =
     load === 'throughput'
@@ -104,6 +110,21 @@ async function runLoad(
   rounds.callsCompleted += result.requests;
   const perSecond = (result.requests * 1e6) / result.durationMicros;
   return `${perSecond.toFixed(0)} requests/s, p50 ${result.p50Micros} µs, ${(use.cpuMicros / result.requests).toFixed(1)} µs CPU each`;
+}
+
+async function runRelayLoad(
+  { group, options, loadCore: core, relayPort }: Measurement,
+  { target, rounds }: { target: Target; rounds: TargetRounds },
+): Promise<string> {
+  const load = { core, streams: options.relayStreams, providerPort: relayPort };
+  const { result, ...use } = await measureProcesses(listProcessTree(target.pid), () =>
+    runRelay(group, target.relay, load),
+  );
+  rounds.relay.push({ ...result, ...use });
+  rounds.callsCompleted += result.complete;
+  const { firstEventMs, eventMs, complete, streams, events } = result;
+  const perEvent = (use.cpuMicros / events).toFixed(1);
+  return `${complete} of ${streams} complete, first event ${firstEventMs.p50.toFixed(2)} ms, p99 ${firstEventMs.p99.toFixed(2)}; every event ${eventMs.p50.toFixed(2)}, p99 ${eventMs.p99.toFixed(2)}; ${perEvent} µs CPU each`;
 }
 
 /** Signatures that are made for a second of load: more than any server here answers. */

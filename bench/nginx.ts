@@ -57,10 +57,13 @@ ${steps.join('\n')}
 }
 
 /** A proxy that governs nothing: kept-alive connections both ways, streams unbuffered. */
-export function renderProxyServer(port: number, mockPort: number): string {
+export function renderProxyServer(
+  port: number,
+  to: { readonly mockPort: number; readonly relayPort: number },
+): string {
   return `
   upstream mock {
-    server 127.0.0.1:${mockPort};
+    server 127.0.0.1:${to.mockPort};
     keepalive 1024; keepalive_requests 1000000000; keepalive_timeout 600s;
   }
   server {
@@ -70,6 +73,7 @@ export function renderProxyServer(port: number, mockPort: number): string {
     location = /ready { return 200 "ready"; }
     location / { proxy_pass http://mock; }
     location /stream/ { proxy_pass http://mock; proxy_buffering off; }
+    location /relay/ { proxy_pass http://127.0.0.1:${to.relayPort}; proxy_buffering off; }
   }`;
 }
 

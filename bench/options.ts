@@ -1,8 +1,8 @@
 /** The command line of the benchmark: what may be chosen, and the bounds that keep a run short. */
 import { parseArgs } from 'node:util';
 
-export const TARGET_NAMES = ['direct', 'nginx', 'keyfold', 'portkey'] as const;
-export const LOAD_NAMES = ['throughput', 'latency', 'streams', 'signing'] as const;
+export const TARGET_NAMES = ['direct', 'nginx', 'bare', 'keyfold', 'portkey'] as const;
+export const LOAD_NAMES = ['throughput', 'latency', 'streams', 'relay', 'signing'] as const;
 
 /** What is measured. `direct` is the mock provider itself: what this machine can do with nothing in between. */
 export type TargetName = (typeof TARGET_NAMES)[number];
@@ -14,6 +14,8 @@ export interface BenchOptions {
   readonly rounds: number;
   readonly connections: number;
   readonly streams: number;
+  /** Of the relay load. */
+  readonly relayStreams: number;
   readonly targets: readonly TargetName[];
   readonly loads: readonly LoadName[];
   /** Exit with 1 when a gate is missed. */
@@ -28,10 +30,11 @@ export const USAGE = `usage: node bench/run.ts [options]
   --rounds N       interleaved rounds, 1 to 20 (3); medians are reported
   --connections N  connections of the throughput load, 1 to 1000 (64)
   --streams N      concurrent streams, 1 to 2000 (500)
+  --relay-streams N  concurrent streams of the relay load, 1 to 500 (200)
   --only A,B       of ${TARGET_NAMES.join(', ')} (all)
   --loads A,B      of ${LOAD_NAMES.join(', ')} (all)
   --gate           exit with 1 when a gate is missed
-  --profile        profile Keyfold under the throughput load, instead of measuring
+  --profile        profile Keyfold instead of measuring: under the throughput load, or with --loads relay under that
   --help           this text`;
 
 /** Reads `args`; throws an `Error` that names the option when a value is not acceptable. Undefined: help was asked for. */
@@ -44,6 +47,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
       rounds: { type: 'string', default: '3' },
       connections: { type: 'string', default: '64' },
       streams: { type: 'string', default: '500' },
+      'relay-streams': { type: 'string', default: '200' },
       only: { type: 'string', default: TARGET_NAMES.join(',') },
       loads: { type: 'string', default: LOAD_NAMES.join(',') },
       gate: { type: 'boolean', default: false },
@@ -58,6 +62,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
     rounds: readCount(values.rounds, { option: '--rounds', min: 1, max: 20 }),
     connections: readCount(values.connections, { option: '--connections', min: 1, max: 1000 }),
     streams: readCount(values.streams, { option: '--streams', min: 1, max: 2000 }),
+    relayStreams: readCount(values['relay-streams'], { option: '--relay-streams', min: 1, max: 500 }),
     targets: values.profile ? ['keyfold'] : readNames(values.only, TARGET_NAMES, '--only'),
     loads: readNames(values.loads, LOAD_NAMES, '--loads'),
     gate: values.gate,

@@ -13,6 +13,8 @@ export interface Rig {
   readonly tempDir: string;
   /** The mock provider; `/v1` and `/stream/v1` under it are base URLs. */
   readonly mockPort: number;
+  /** Where the relay probe is a provider while it runs. */
+  readonly relayPort: number;
 }
 
 export async function startMock(rig: Omit<Rig, 'mockPort'>): Promise<{ port: number; target: Target }> {
@@ -25,12 +27,12 @@ export async function startMock(rig: Omit<Rig, 'mockPort'>): Promise<{ port: num
     tempDir: rig.tempDir,
     http,
   });
-  return { port, target: describeForwarder({ name: 'direct', port, pid }) };
+  return { port, target: describeForwarder({ name: 'direct', port, pid, relayPort: rig.relayPort }) };
 }
 
 export async function startProxy(rig: Rig): Promise<Target> {
   const port = await findFreePort();
-  const http = renderProxyServer(port, rig.mockPort);
+  const http = renderProxyServer(port, rig);
   const { pid } = await startNginx(rig.group, {
     name: 'nginx',
     core: rig.cores.server,
@@ -38,7 +40,25 @@ export async function startProxy(rig: Rig): Promise<Target> {
     tempDir: rig.tempDir,
     http,
   });
-  return describeForwarder({ name: 'nginx', port, pid });
+  return describeForwarder({ name: 'nginx', port, pid, relayPort: port });
+}
+
+/** Node.js with the parts that Keyfold relays with, and nothing else. */
+export async function startBareRelay(rig: Rig): Promise<Target> {
+  const port = await findFreePort();
+  const origin = (of: number) => `http://127.0.0.1:${of}`;
+  const server = rig.group.start('bare', {
+    core: rig.cores.server,
+    command: PINNED_NODE,
+    args: ['--max-semi-space-size=16', join(BENCH_DIR, 'bare-relay.ts')],
+    env: {
+      ...process.env,
+      BENCH_BARE_PORT: String(port),
+      BENCH_BARE_ROUTES: JSON.stringify({ '/relay/': origin(rig.relayPort), '/': origin(rig.mockPort) }),
+    },
+  });
+  await waitUntilReady(server, `${origin(port)}/ready`);
+  return describeForwarder({ name: 'bare', port, pid: server.pid, relayPort: port });
 }
 
 /** Portkey's gateway as its package ships it, without its console; one process, as it always is. */
@@ -58,26 +78,36 @@ export async function startPortkey(rig: Rig): Promise<Target> {
   });
   const origin = `http://127.0.0.1:${port}`;
   await waitUntilReady(server, `${origin}/`);
-  const headersFor = (base: string): Record<string, string> => ({
+  const headersFor = (base: string, port = rig.mockPort): Record<string, string> => ({
     authorization: 'Bearer x',
     'x-portkey-provider': 'openai',
-    'x-portkey-custom-host': `http://127.0.0.1:${rig.mockPort}${base}`,
+    'x-portkey-custom-host': `http://127.0.0.1:${port}${base}`,
   });
   const url = `${origin}/v1/chat/completions`;
   return {
     name: 'portkey',
     chat: describeChatCall(url, 'bench-model', headersFor('/v1')),
     stream: describeStreamCall(url, 'bench-stream', headersFor('/stream/v1')),
+    relay: describeStreamCall(url, 'bench-relay', headersFor('/relay/v1', rig.relayPort)),
     pid: server.pid,
   };
 }
 
-function describeForwarder(server: { name: 'direct' | 'nginx'; port: number; pid: number }): Target {
+function describeForwarder(server: {
+  name: 'direct' | 'nginx' | 'bare';
+  port: number;
+  pid: number;
+  relayPort: number;
+}): Target {
   const origin = `http://127.0.0.1:${server.port}`;
   return {
     name: server.name,
     chat: describeChatCall(`${origin}/v1/chat/completions`, 'bench-model'),
     stream: describeStreamCall(`${origin}/stream/v1/chat/completions`, 'bench-stream'),
+    relay: describeStreamCall(
+      `http://127.0.0.1:${server.relayPort}/relay/v1/chat/completions`,
+      'bench-relay',
+    ),
     pid: server.pid,
   };
 }

@@ -1,4 +1,4 @@
-/** Runs Keyfold under V8's sampling profiler during the throughput load, and prints where the time went. */
+/** Runs Keyfold under V8's sampling profiler during a load, and prints where the time went. */
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { startKeyfold } from './keyfold.ts';
@@ -6,6 +6,7 @@ import type { BenchOptions } from './options.ts';
 import type { Rig } from './peers.ts';
 import { RESULTS_DIR } from './places.ts';
 import { summarizeProfile } from './profile-summary.ts';
+import { runRelay } from './relay-load.ts';
 import { checkTarget } from './target.ts';
 import { runWrk } from './wrk-load.ts';
 
@@ -21,11 +22,16 @@ export async function profileKeyfold(rig: Rig, options: BenchOptions): Promise<v
     if (options.warmupSeconds > 0)
       await runWrk(rig.group, target.chat, { ...load, seconds: options.warmupSeconds });
     const fromMicros = readMonotonicMicros();
-    const result = await runWrk(rig.group, target.chat, { ...load, seconds: options.seconds });
+    if (options.loads.includes('throughput')) {
+      const result = await runWrk(rig.group, target.chat, { ...load, seconds: options.seconds });
+      const perSecond = (result.requests * 1e6) / result.durationMicros;
+      console.log(`${perSecond.toFixed(0)} requests/s under the profiler`);
+    } else {
+      const streams = { core: rig.cores.load, streams: options.relayStreams, providerPort: rig.relayPort };
+      const result = await runRelay(rig.group, target.relay, streams);
+      console.log(`${result.events} events under the profiler`);
+    }
     const toMicros = readMonotonicMicros();
-    console.log(
-      `${((result.requests * 1e6) / result.durationMicros).toFixed(0)} requests/s under the profiler`,
-    );
     await rig.group.stop('keyfold');
     const files = readdirSync(profileDir).filter((name) => name.endsWith('.cpuprofile'));
     if (files.length === 0) throw new Error('Keyfold wrote no profile when it was asked to end');

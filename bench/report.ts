@@ -18,6 +18,7 @@ export interface Report {
 const TITLES = {
   direct: 'the mock itself',
   nginx: 'nginx, bare proxy',
+  bare: 'Node.js, bare relay',
   keyfold: 'Keyfold',
   portkey: 'Portkey',
 };
@@ -75,6 +76,24 @@ function renderPage(report: Report, machine: Record<string, string>): string {
       show(row.cpuMicrosPerEvent, 1),
     ]),
   );
+  const relay = renderTable(
+    [
+      `${options.relayStreams} streams, relayed`,
+      'first event p50',
+      'p99',
+      'any event p50',
+      'p99',
+      'CPU µs/event',
+    ],
+    summaries.map((row) => [
+      TITLES[row.name],
+      show(row.relayFirstP50Ms, 2, ' ms'),
+      show(row.relayFirstP99Ms, 2, ' ms'),
+      show(row.relayEventP50Ms, 2, ' ms'),
+      show(row.relayEventP99Ms, 2, ' ms'),
+      row.name === 'direct' ? '–' : show(row.relayCpuMicrosPerEvent, 1),
+    ]),
+  );
   const judged = renderTable(
     ['gate', 'measured', ''],
     gates.map(({ name, measured, passed }) => [
@@ -92,6 +111,8 @@ ${calls}
 
 ${streams}
 
+${relay}
+
 ${renderTable(['Keyfold against', 'requests/s', 'CPU/request', 'p50, c=1'], renderRatios(summaries))}
 
 ${judged}
@@ -103,7 +124,7 @@ ${facts.join('\n')}
 function renderRatios(summaries: readonly TargetSummary[]): string[][] {
   const keyfold = summaries.find(({ name }) => name === 'keyfold');
   return summaries
-    .filter(({ name }) => name === 'nginx' || name === 'portkey')
+    .filter(({ name }) => name === 'nginx' || name === 'bare' || name === 'portkey')
     .map((peer) => [
       TITLES[peer.name],
       show(divide(keyfold?.requestsPerSecond, peer.requestsPerSecond), 2, ' ×'),

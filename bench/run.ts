@@ -7,9 +7,9 @@ import { claimCores } from './cores.ts';
 import { startKeyfold, type KeyfoldTarget } from './keyfold.ts';
 import { measureTargets, type TargetRounds } from './measure.ts';
 import { parseOptions, USAGE, type BenchOptions } from './options.ts';
-import { startMock, startPortkey, startProxy, type Rig } from './peers.ts';
+import { startBareRelay, startMock, startPortkey, startProxy, type Rig } from './peers.ts';
 import { prepareMachine } from './prepare.ts';
-import { ProcessGroup } from './processes.ts';
+import { findFreePort, ProcessGroup } from './processes.ts';
 import { profileKeyfold } from './profile.ts';
 import { writeReport } from './report.ts';
 import { judgeGates, summarizeTarget, type Gate } from './summary.ts';
@@ -33,8 +33,9 @@ async function runBench(options: BenchOptions): Promise<number> {
   const endEarly = (): void => void cleanUp().finally(() => process.exit(130));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, endEarly);
   try {
-    const { port: mockPort, target: direct } = await startMock({ group, cores, tempDir });
-    const rig: Rig = { group, cores, tempDir, mockPort };
+    const relayPort = await findFreePort();
+    const { port: mockPort, target: direct } = await startMock({ group, cores, tempDir, relayPort });
+    const rig: Rig = { group, cores, tempDir, mockPort, relayPort };
     if (options.profile) {
       await profileKeyfold(rig, options);
       return 0;
@@ -42,10 +43,11 @@ async function runBench(options: BenchOptions): Promise<number> {
     const targets: Target[] = [];
     if (options.targets.includes('direct')) targets.push(direct);
     if (options.targets.includes('nginx')) targets.push(await startProxy(rig));
+    if (options.targets.includes('bare')) targets.push(await startBareRelay(rig));
     if (options.targets.includes('keyfold')) targets.push((keyfold = await startKeyfold(rig)));
     if (options.targets.includes('portkey')) targets.push(await startPortkey(rig));
     for (const target of targets) await checkTarget(target);
-    const rounds = await measureTargets({ group, loadCore: cores.load, options, targets });
+    const rounds = await measureTargets({ group, loadCore: cores.load, relayPort, options, targets });
     const summaries = rounds.map(summarizeTarget);
     const gates = judgeGates(summaries, keyfold && (await compareWithLedger(keyfold, rounds)));
     console.log(`\n${writeReport({ options, rounds, summaries, gates })}`);

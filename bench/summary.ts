@@ -21,6 +21,12 @@ export interface TargetSummary {
   readonly gapP50Ms: number;
   readonly gapP99Ms: number;
   readonly cpuMicrosPerEvent: number;
+  /** Of the relay load: from the provider's write to the client's read. */
+  readonly relayFirstP50Ms: number;
+  readonly relayFirstP99Ms: number;
+  readonly relayEventP50Ms: number;
+  readonly relayEventP99Ms: number;
+  readonly relayCpuMicrosPerEvent: number;
   /** Processor time that a signed call of 1 KB costs more than the same with a bearer key. */
   readonly signingCpuMicros: number;
   readonly residentIdleMb: number;
@@ -40,12 +46,16 @@ const PORTKEY_FACTOR_MIN = 10;
 const ADDED_P50_MS_MAX = 0.8;
 const RESIDENT_MB_MAX = 250;
 const SIGNING_CPU_MICROS_MAX = 15;
+const RELAY_CPU_MICROS_MAX = 10;
+const RELAY_FIRST_MS_MAX = 1;
 
 export function summarizeTarget(rounds: TargetRounds): TargetSummary {
-  const { throughput, latency, streams } = rounds;
+  const { throughput, latency, streams, relay } = rounds;
   const median = <Round>(list: readonly Round[], read: (round: Round) => number): number =>
     findMedian(list.map(read));
-  const residentBytes = [...throughput, ...latency, ...streams].map((round) => round.residentBytesMax);
+  const residentBytes = [...throughput, ...latency, ...streams, ...relay].map(
+    (round) => round.residentBytesMax,
+  );
   return {
     name: rounds.name,
     requestsPerSecond: median(throughput, (round) => (round.requests * 1e6) / round.durationMicros),
@@ -61,6 +71,11 @@ export function summarizeTarget(rounds: TargetRounds): TargetSummary {
     gapP50Ms: median(streams, (round) => round.gapMs.p50),
     gapP99Ms: median(streams, (round) => round.gapMs.p99),
     cpuMicrosPerEvent: median(streams, (round) => round.cpuMicros / round.events),
+    relayFirstP50Ms: median(relay, (round) => round.firstEventMs.p50),
+    relayFirstP99Ms: median(relay, (round) => round.firstEventMs.p99),
+    relayEventP50Ms: median(relay, (round) => round.eventMs.p50),
+    relayEventP99Ms: median(relay, (round) => round.eventMs.p99),
+    relayCpuMicrosPerEvent: median(relay, (round) => round.cpuMicros / round.events),
     signingCpuMicros: median(
       rounds.signing,
       ({ bearer, signed }) => signed.cpuMicros / signed.requests - bearer.cpuMicros / bearer.requests,
@@ -75,14 +90,11 @@ export function judgeGates(
   summaries: readonly TargetSummary[],
   calls: { charged: number; completed: number } | undefined,
 ): Gate[] {
-  const find = (name: TargetName): TargetSummary | undefined =>
-    summaries.find((summary) => summary.name === name);
-  const keyfold = find('keyfold');
-  const nginxShare = divide(keyfold?.requestsPerSecond, find('nginx')?.requestsPerSecond);
-  const portkeyFactor = divide(keyfold?.requestsPerSecond, find('portkey')?.requestsPerSecond);
-  const addedMs = (keyfold?.aloneP50Ms ?? NaN) - (find('nginx')?.aloneP50Ms ?? NaN);
-  const dropped = keyfold?.streamsDropped ?? NaN;
-  const residentMb = keyfold?.residentMaxMb ?? NaN;
+  const read = (name: TargetName, figure: Exclude<keyof TargetSummary, 'name'>): number =>
+    summaries.find((summary) => summary.name === name)?.[figure] ?? NaN;
+  const nginxShare = read('keyfold', 'requestsPerSecond') / read('nginx', 'requestsPerSecond');
+  const portkeyFactor = read('keyfold', 'requestsPerSecond') / read('portkey', 'requestsPerSecond');
+  const addedMs = read('keyfold', 'aloneP50Ms') - read('nginx', 'aloneP50Ms');
   return [
     gate(`requests per second ≥ ${NGINX_SHARE_MIN} × nginx`, nginxShare, {
       unit: '×',
@@ -96,16 +108,30 @@ export function judgeGates(
       unit: ' ms more',
       passes: (x) => x <= ADDED_P50_MS_MAX,
     }),
-    gate('no stream dropped', dropped, { unit: ' dropped', passes: (x) => x === 0, digits: 0 }),
-    gate(`resident memory < ${RESIDENT_MB_MAX} MB`, residentMb, {
+    gate('no stream dropped', read('keyfold', 'streamsDropped'), {
+      unit: ' dropped',
+      passes: (x) => x === 0,
+      digits: 0,
+    }),
+    gate(`resident memory < ${RESIDENT_MB_MAX} MB`, read('keyfold', 'residentMaxMb'), {
       unit: ' MB',
       passes: (x) => x < RESIDENT_MB_MAX,
       digits: 0,
     }),
     gate(
       `a signed call of 1 KB costs at most ${SIGNING_CPU_MICROS_MAX} µs of CPU more`,
-      keyfold?.signingCpuMicros ?? NaN,
+      read('keyfold', 'signingCpuMicros'),
       { unit: ' µs', passes: (x) => x <= SIGNING_CPU_MICROS_MAX, digits: 1 },
+    ),
+    gate(
+      `an event costs at most ${RELAY_CPU_MICROS_MAX} µs of CPU more than in a bare Node.js relay`,
+      read('keyfold', 'relayCpuMicrosPerEvent') - read('bare', 'relayCpuMicrosPerEvent'),
+      { unit: ' µs', passes: (x) => x <= RELAY_CPU_MICROS_MAX, digits: 1 },
+    ),
+    gate(
+      `a stream's first event is delayed by at most ${RELAY_FIRST_MS_MAX} ms (p99)`,
+      read('keyfold', 'relayFirstP99Ms') - read('direct', 'relayFirstP99Ms'),
+      { unit: ' ms', passes: (x) => x <= RELAY_FIRST_MS_MAX },
     ),
     gate('every completed call is charged', calls ? calls.charged - calls.completed : NaN, {
       unit: ' more charged than completed (calls that the load cut off)',

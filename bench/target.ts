@@ -6,6 +6,8 @@ export interface Target {
   readonly name: TargetName;
   readonly chat: Call;
   readonly stream: Call;
+  /** A stream that the relay probe provides. */
+  readonly relay: Call;
   /** The same call of 1 KB with a bearer key and signed, where the server can tell them apart. */
   readonly signing?: { readonly bearer: Call; readonly signed: SignedCall };
   /** The server's own process; its children count too. */
