@@ -74,6 +74,7 @@ const DATA_PLANE: readonly {
     permission: 'chat',
   },
   { path: '/v1/completions', summary: "OpenAI's completions, streamed or not.", permission: 'completions' },
+  { path: '/v1/responses', summary: "OpenAI's responses, streamed or not.", permission: 'chat' },
   { path: '/v1/embeddings', summary: "OpenAI's embeddings.", permission: 'embeddings' },
 ];
 

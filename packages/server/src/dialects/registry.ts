@@ -4,9 +4,11 @@ import { anthropicClient, anthropicProvider } from './anthropic/dialect.ts';
 import type { ClientDialect, ProviderDialect } from './dialect.ts';
 import { geminiClient, geminiProvider } from './gemini/dialect.ts';
 import { openaiClient, openaiProvider } from './openai/dialect.ts';
+import { responsesClient } from './responses/dialect.ts';
 
 const CLIENTS: ReadonlyMap<Endpoint, ClientDialect> = new Map<Endpoint, ClientDialect>([
   ['chat.completions', openaiClient],
+  ['responses', responsesClient],
   ['messages', anthropicClient],
   ['generateContent', geminiClient],
   ['streamGenerateContent', geminiClient],

@@ -3,13 +3,20 @@ import { FirstToken } from '../dialects/first-token.ts';
 import { providerDialect } from '../dialects/registry.ts';
 import { StreamTranslator } from '../dialects/stream-translator.ts';
 import type { Nanos } from '@keyfold/protocol';
-import type { ModelCall, Provider } from '../providers/provider.ts';
+import type { Endpoint, ModelCall, Provider } from '../providers/provider.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import type { Decision } from './decide.ts';
 import { answerContext, dialectOf } from './outbound.ts';
 import type { ParsedCall } from './parse-call.ts';
 import { callHeaders } from './response-headers.ts';
 import { StreamRelay } from './stream-relay.ts';
+
+/** Whose streams a provider's side of a dialect reads. */
+const DECODED: ReadonlySet<Endpoint> = new Set<Endpoint>([
+  'chat.completions',
+  'messages',
+  'streamGenerateContent',
+]);
 
 export class ClientAnswer {
   readonly #call: ParsedCall;
@@ -62,9 +69,9 @@ export class ClientAnswer {
       },
       tap: provider.createStreamTap(modelCall),
       translator: this.#createTranslator(),
-      // Legacy completions have no decoder: there the first bytes are the beginning.
+      // Where there is no decoder the first bytes are the beginning.
       firstToken:
-        of.keepsBack && modelCall.endpoint !== 'completions'
+        of.keepsBack && DECODED.has(modelCall.endpoint)
           ? new FirstToken(providerDialect(dialectOf(provider)).createStreamDecoder())
           : undefined,
       resume: of.resume,

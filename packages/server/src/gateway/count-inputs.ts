@@ -8,6 +8,7 @@ import { DIALECTS, type Endpoint } from '../providers/provider.ts';
  */
 export function countMediaParts(endpoint: Endpoint, scan: JsonObjectScan): number {
   if (DIALECTS[endpoint] === 'gemini') return countGeminiParts(scan);
+  if (endpoint === 'responses') return countItemParts(scan);
   const messages = scan.field('messages');
   const ofMessages = messages !== undefined && mayHaveParts(scan, messages) ? readList(scan, messages) : [];
   let count = 0;
@@ -17,6 +18,26 @@ export function countMediaParts(endpoint: Endpoint, scan: JsonObjectScan): numbe
     count += readList(scan, input).filter((item) => isObject(item)).length;
   }
   return count;
+}
+
+/** Among the items of a response's input: what a user says, what a tool gives back, what a screen shows. */
+function countItemParts(scan: JsonObjectScan): number {
+  const input = scan.field('input');
+  if (input?.kind !== 'array') return 0;
+  let count = 0;
+  for (const item of readList(scan, input)) {
+    if (!isObject(item)) continue;
+    for (const held of [item['content'], item['output']]) {
+      for (const part of Array.isArray(held) ? (held as unknown[]) : [held]) count += weighItemPart(part);
+    }
+  }
+  return count;
+}
+
+function weighItemPart(part: unknown): number {
+  if (!isObject(part) || ITEM_TEXTS.has(part['type'])) return 0;
+  const isNamed = part['type'] === 'input_file' && typeof part['file_data'] !== 'string';
+  return isNamed ? NAMED_PARTS : 1;
 }
 
 /** Inline data and files among the parts of Gemini's contents, and a cache that is only named. */
@@ -128,6 +149,13 @@ const CONTENT_KEY = Buffer.from('"content"');
 const AUDIO_KEY = Buffer.from('"audio"');
 /** How a lower-case letter of a key can be written otherwise. */
 const ESCAPED_LETTERS = [Buffer.from('\\u006'), Buffer.from('\\u007')];
+const ITEM_TEXTS: ReadonlySet<unknown> = new Set([
+  'input_text',
+  'output_text',
+  'text',
+  'refusal',
+  'reasoning_text',
+]);
 const CONTENT_NAMES = ['contents', 'content', 'requests', 'systemInstruction', 'system_instruction'] as const;
 const CACHE_NAMES = ['cachedContent', 'cached_content'] as const;
 const DATA_KEYS = ['"inline', '"file'].map((key) => Buffer.from(key));

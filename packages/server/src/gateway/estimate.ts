@@ -37,6 +37,7 @@ const COUNTS: ReadonlySet<Endpoint> = new Set<Endpoint>(['messages.count_tokens'
 /** What goes through the model's context as a whole; a list of inputs does not. */
 const CHATS: ReadonlySet<Endpoint> = new Set<Endpoint>([
   'chat.completions',
+  'responses',
   'messages',
   'generateContent',
   'streamGenerateContent',

@@ -9,6 +9,7 @@ import { Denial } from '../kernel/denial.ts';
 import { DIALECTS, type Dialect, type Provider } from '../providers/provider.ts';
 import type { Target } from '../routing/target.ts';
 import { type ParsedCall, parseCall } from './parse-call.ts';
+import { findStored } from './responses-call.ts';
 
 export interface Outbound {
   /** In the provider's dialect. */
@@ -28,9 +29,12 @@ const chats = new WeakMap<ParsedCall, NonNullable<ReadChat>>();
 
 /** Refused by the name of the client's field where this provider has nothing like it. */
 export function addressCall(call: ParsedCall, target: Target, provider: Provider): Outbound | Denial {
-  if (provider.dialects.includes(DIALECTS[call.endpoint])) return { call, translation: undefined };
+  if (provider.endpoints.includes(call.endpoint)) {
+    const stored = call.endpoint === 'responses' ? findStored(call.scan) : undefined;
+    return stored ?? { call, translation: undefined };
+  }
   const read = readChat(call);
-  if (read === undefined) return refuseEndpoint(target, provider);
+  if (read === undefined) return refuseEndpoint(call, target, provider);
   if (read instanceof Denial) return read;
   const side = providerDialect(dialectOf(provider));
   const body = side.writeRequest(read.chat, target.upstreamModel);
@@ -75,7 +79,17 @@ const PATHS: Readonly<Record<Dialect, string>> = {
   gemini: '/v1beta/models/{model}:generateContent',
 };
 
-function refuseEndpoint({ provider, model }: Target, { dialects }: Provider): Denial {
+function refuseEndpoint(
+  { endpoint }: ParsedCall,
+  { provider, model }: Target,
+  { dialects }: Provider,
+): Denial {
+  if (dialects.includes(DIALECTS[endpoint])) {
+    return new Denial('unsupported_parameter', {
+      param: 'model',
+      message: `The provider '${provider}' of this model does not serve /v1/${endpoint.replaceAll('.', '/')}.`,
+    });
+  }
   const paths = dialects.map((each) => PATHS[each]).join(' or ');
   return new Denial('unsupported_parameter', {
     param: 'model',

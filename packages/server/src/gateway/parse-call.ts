@@ -31,6 +31,7 @@ export const ENDPOINT_PERMISSIONS: Readonly<Record<Endpoint, DataPermission>> = 
   'chat.completions': 'chat',
   completions: 'completions',
   embeddings: 'embeddings',
+  responses: 'chat',
   messages: 'chat',
   'messages.count_tokens': 'chat',
   generateContent: 'chat',
@@ -70,10 +71,9 @@ export function parseCall(
   if (model instanceof Denial) return model;
   const streamed = readStreamed(scan, path, sent.query);
   if (streamed instanceof Denial) return streamed;
-  const dialect = DIALECTS[endpoint];
-  const unpriced = findUnpriced(dialect, scan);
+  const unpriced = findUnpriced(endpoint, scan);
   if (unpriced !== undefined) return unpriced;
-  const generation = readGeneration(dialect, scan);
+  const generation = readGeneration(endpoint, scan);
   if (generation instanceof Denial) return generation;
   const prompts = endpoint === 'completions' ? countPrompts(scan) : 1;
   if (prompts > PROMPTS_MAX) return invalid('prompt', `may be a list of at most ${PROMPTS_MAX} prompts`);

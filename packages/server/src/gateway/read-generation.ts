@@ -1,7 +1,7 @@
 /** How much a call asks to be generated: the limit of its output and the number of its answers, in each dialect's words. */
 import { Denial } from '../kernel/denial.ts';
 import type { JsonObjectScan } from '../kernel/json-scan.ts';
-import type { Dialect } from '../providers/provider.ts';
+import { DIALECTS, type Dialect, type Endpoint } from '../providers/provider.ts';
 
 export interface Generation {
   /** The most output tokens a choice may have, where the client says. */
@@ -26,11 +26,15 @@ const WORDS: Readonly<Record<Dialect, Words>> = {
     within: ['generationConfig', 'generation_config'],
   },
 };
+/** Those of OpenAI's paths that say it otherwise than a chat does. */
+const OWN_WORDS: Readonly<Partial<Record<Endpoint, Words>>> = {
+  responses: { outputLimits: ['max_output_tokens'], choices: [], within: [] },
+};
 const OUTPUT_TOKENS_MAX = 10_000_000;
 const CHOICES_MAX = 128;
 
-export function readGeneration(dialect: Dialect, scan: JsonObjectScan): Generation | Denial {
-  const words = WORDS[dialect];
+export function readGeneration(endpoint: Endpoint, scan: JsonObjectScan): Generation | Denial {
+  const words = OWN_WORDS[endpoint] ?? WORDS[DIALECTS[endpoint]];
   const holder = findHolder(scan, words.within);
   if (holder instanceof Denial) return holder;
   if (holder === undefined) return { outputTokensMax: undefined, choices: 1 };

@@ -1,7 +1,8 @@
 /** Finds in a call what its vendor charges for beyond tokens: it has no price here, so it is refused and not given away. */
 import { Denial } from '../kernel/denial.ts';
 import type { JsonObjectScan } from '../kernel/json-scan.ts';
-import type { Dialect } from '../providers/provider.ts';
+import { DIALECTS, type Dialect, type Endpoint } from '../providers/provider.ts';
+import { findHostedTool } from './responses-call.ts';
 
 /**
  * Tools that Anthropic runs itself (platform.claude.com, "Server tools"): searches are charged by the piece, and what any
@@ -25,20 +26,23 @@ const TIERS = ['serviceTier', 'service_tier'] as const;
 const PLAIN_TIER = /^(?:service_tier_)?(?:unspecified|standard|flex)$/i;
 const CONFIGS = ['generationConfig', 'generation_config'] as const;
 
+/** Of OpenAI's: they multiply every price. */
+const DEARER_TIERS: ReadonlySet<string> = new Set(['priority', 'fast', 'ultrafast']);
+
 const FINDERS: Readonly<Record<Dialect, (scan: JsonObjectScan) => Denial | undefined>> = {
   openai: findInOpenAi,
   anthropic: findInMessages,
   gemini: findInGemini,
 };
 
-export function findUnpriced(dialect: Dialect, scan: JsonObjectScan): Denial | undefined {
-  return FINDERS[dialect](scan);
+export function findUnpriced(endpoint: Endpoint, scan: JsonObjectScan): Denial | undefined {
+  return FINDERS[DIALECTS[endpoint]](scan) ?? (endpoint === 'responses' ? findHostedTool(scan) : undefined);
 }
 
 function findInOpenAi(scan: JsonObjectScan): Denial | undefined {
   const tier = scan.field('service_tier');
-  const isPriority = tier?.kind === 'string' && scan.readString(tier) === 'priority';
-  return isPriority ? refuseUnpriced('service_tier', 'Priority processing') : undefined;
+  const isDearer = tier?.kind === 'string' && DEARER_TIERS.has(scan.readString(tier));
+  return isDearer ? refuseUnpriced('service_tier', 'This service tier') : undefined;
 }
 
 function findInMessages(scan: JsonObjectScan): Denial | undefined {

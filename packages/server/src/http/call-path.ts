@@ -6,6 +6,7 @@ const PATHS: ReadonlyMap<string, Endpoint> = new Map([
   ['/v1/chat/completions', 'chat.completions'],
   ['/v1/completions', 'completions'],
   ['/v1/embeddings', 'embeddings'],
+  ['/v1/responses', 'responses'],
   ['/v1/messages', 'messages'],
   ['/v1/messages/count_tokens', 'messages.count_tokens'],
 ]);

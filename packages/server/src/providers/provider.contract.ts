@@ -33,8 +33,9 @@ export function testProvider(name: string, subject: ProviderSubject): void {
   const asking = newCall({ stream: true, stream_options: { include_usage: true } });
 
   describe(`${name} keeps the contract of a provider`, () => {
-    test('it is asked in the dialect of its endpoint', () => {
-      assert.ok(provider.dialects.includes(DIALECTS[endpoint]));
+    test('it is asked in the dialects of its endpoints', () => {
+      assert.ok(provider.endpoints.includes(endpoint));
+      for (const each of provider.endpoints) assert.ok(provider.dialects.includes(DIALECTS[each]), each);
     });
 
     test('a stream cut at any byte is relayed and read as the whole', () => {

@@ -4,7 +4,8 @@
  */
 import type { JsonObjectScan } from '../kernel/json-scan.ts';
 
-export type OpenAiEndpoint = 'chat.completions' | 'completions' | 'embeddings';
+/** Named as the paths are: `audio.speech` is `/v1/audio/speech`. */
+export type OpenAiEndpoint = 'chat.completions' | 'completions' | 'embeddings' | 'responses';
 export type AnthropicEndpoint = 'messages' | 'messages.count_tokens';
 /** The methods of `/v1beta/models/{model}:method`. */
 export type GeminiEndpoint =
@@ -22,6 +23,7 @@ export const DIALECTS: Readonly<Record<Endpoint, Dialect>> = {
   'chat.completions': 'openai',
   completions: 'openai',
   embeddings: 'openai',
+  responses: 'openai',
   messages: 'anthropic',
   'messages.count_tokens': 'anthropic',
   generateContent: 'gemini',
@@ -154,8 +156,10 @@ export interface ModelListing {
 
 export interface Provider {
   readonly id: string;
-  /** What it is asked in; a call in another dialect is not given to it. */
+  /** What it is asked in. A chat in another dialect is written in the first of them. */
   readonly dialects: readonly Dialect[];
+  /** What it serves as the client wrote it; no other call is given to it. */
+  readonly endpoints: readonly Endpoint[];
   /** The request for `call`, authorized with `secret`. Fields that Keyfold does not know pass as they are. */
   buildRequest(call: ModelCall, secret: string): UpstreamRequest;
   /** Usage of a complete answer that was not streamed. Never throws. */

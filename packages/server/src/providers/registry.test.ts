@@ -23,6 +23,22 @@ for (const id of ['openai', 'deepseek', 'openai-compatible']) {
   });
 }
 
+const openai = findProvider('openai');
+assert.ok(openai);
+const fixtureOfOpenAi = (name: string) =>
+  readFileSync(new URL(`openai/__fixtures__/${name}`, import.meta.url));
+
+testProvider('openai as to responses', {
+  provider: openai,
+  endpoint: 'responses',
+  secretHeader: 'authorization',
+  stream: fixtureOfOpenAi('response-usage.sse'),
+  streamWithoutUsage: fixtureOfOpenAi('response-no-usage.sse'),
+  streamWithError: fixtureOfOpenAi('response-error.sse'),
+  body: fixtureOfOpenAi('response.json'),
+  hasUsageInAnswer: true,
+});
+
 const anthropic = findProvider('anthropic');
 assert.ok(anthropic);
 const fixtureOfAnthropic = (name: string) =>

@@ -9,6 +9,7 @@ import { AnthropicStreamTap } from './usage-tap.ts';
 export const anthropic: Provider = {
   id: 'anthropic',
   dialects: ['anthropic'],
+  endpoints: ['messages', 'messages.count_tokens'],
   buildRequest,
   readUsage: readBodyUsage,
   createStreamTap: () => new AnthropicStreamTap(),

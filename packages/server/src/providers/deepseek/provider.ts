@@ -9,6 +9,7 @@ import { createStreamTap } from './usage-tap.ts';
 export const deepseek: Provider = {
   id: 'deepseek',
   dialects: ['openai'],
+  endpoints: ['chat.completions', 'completions'],
   buildRequest,
   readUsage: readBodyUsage,
   createStreamTap,

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { AnswerFields, FIELD_BYTES_MAX, FIELDS_MAX } from './answer-fields.ts';
+import { FIELD_BYTES_MAX, FIELDS_MAX } from '../field-finder.ts';
+import { AnswerFields } from './answer-fields.ts';
 
 type Found = 'broken' | [string, string][];
 

@@ -9,6 +9,13 @@ import { GeminiStreamTap } from './usage-tap.ts';
 export const gemini: Provider = {
   id: 'gemini',
   dialects: ['gemini'],
+  endpoints: [
+    'generateContent',
+    'streamGenerateContent',
+    'countTokens',
+    'embedContent',
+    'batchEmbedContents',
+  ],
   buildRequest,
   readUsage: readBodyUsage,
   createStreamTap: () => new GeminiStreamTap(),

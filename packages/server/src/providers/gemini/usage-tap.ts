@@ -7,7 +7,8 @@ import { JsonRefusal, parseJsonObject } from '../../kernel/json-scan.ts';
 import { NONE } from '../event-stream.ts';
 import type { StreamSummary, StreamTap, UsageReading } from '../provider.ts';
 import { USAGE_MISSING } from '../strict-usage.ts';
-import { AnswerFields, type FoundField } from './answer-fields.ts';
+import { type FoundField } from '../field-finder.ts';
+import { AnswerFields, type AnswerField } from './answer-fields.ts';
 import { chargeSearches, mapUsage, tookSearches } from './map-usage.ts';
 
 export class GeminiStreamTap implements StreamTap {
@@ -80,7 +81,7 @@ export class GeminiStreamTap implements StreamTap {
     }
   }
 
-  #inspect(found: readonly FoundField[]): void {
+  #inspect(found: readonly FoundField<AnswerField>[]): void {
     let usages = 0;
     for (const { field, json } of found) {
       switch (field) {

@@ -4,15 +4,17 @@
  */
 import type { JsonObjectScan } from '../../kernel/json-scan.ts';
 import { BodyEdits } from '../edit-body.ts';
-import type { ModelCall, OpenAiEndpoint, UpstreamRequest } from '../provider.ts';
+import type { Endpoint, ModelCall, OpenAiEndpoint, UpstreamRequest } from '../provider.ts';
 
 /** The name under which a server takes a limit on chat output: the older one is the one that every server knows. */
 export type ChatLimitField = 'max_tokens' | 'max_completion_tokens';
+type LimitField = ChatLimitField | 'max_output_tokens';
 
 const PATHS: Readonly<Record<OpenAiEndpoint, string>> = {
   'chat.completions': '/chat/completions',
   completions: '/completions',
   embeddings: '/embeddings',
+  responses: '/responses',
 };
 
 export function buildRequest(
@@ -37,11 +39,19 @@ export function buildRequest(
 function editBody(call: ModelCall, chatLimitField: ChatLimitField): Buffer {
   const edits = new BodyEdits(call.scan);
   edits.renameModel(call);
-  if (call.endpoint !== 'embeddings') {
-    if (call.streamed) requestUsage(call.scan, edits);
-    limitOutput(call, chatLimitField, edits);
+  const limitField = limitFieldOf(call.endpoint, chatLimitField);
+  if (limitField !== undefined) {
+    if (call.streamed && call.endpoint !== 'responses') requestUsage(call.scan, edits);
+    limitOutput(call, limitField, edits);
   }
   return edits.apply();
+}
+
+/** `undefined` where nothing is generated whose length could be limited. */
+function limitFieldOf(endpoint: Endpoint, chatLimitField: ChatLimitField): LimitField | undefined {
+  if (endpoint === 'chat.completions') return chatLimitField;
+  if (endpoint === 'responses') return 'max_output_tokens';
+  return endpoint === 'completions' ? 'max_tokens' : undefined;
 }
 
 /** A value of the wrong type is left for the server to refuse. */
@@ -58,10 +68,9 @@ function requestUsage(scan: JsonObjectScan, edits: BodyEdits): void {
 }
 
 /** The client's limit may stand under a name that the server passes over: it is written under the one that counts. */
-function limitOutput(call: ModelCall, chatLimitField: ChatLimitField, edits: BodyEdits): void {
+function limitOutput(call: ModelCall, field: LimitField, edits: BodyEdits): void {
   const limit = call.outputTokensMax ?? call.outputTokensCap;
   if (limit === undefined) return;
-  const field = call.endpoint === 'completions' ? 'max_tokens' : chatLimitField;
   // OpenAI takes either name, and refuses both together.
   const older = call.scan.field('max_tokens');
   if (field === 'max_completion_tokens' && older !== undefined && older.kind !== 'null') return;

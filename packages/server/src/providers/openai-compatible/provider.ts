@@ -9,6 +9,7 @@ import { OpenAiStreamTap } from './usage-tap.ts';
 export const openAiCompatible: Provider = {
   id: 'openai-compatible',
   dialects: ['openai'],
+  endpoints: ['chat.completions', 'completions', 'embeddings'],
   buildRequest,
   readUsage: readBodyUsage,
   createStreamTap: (call) => new OpenAiStreamTap(call),

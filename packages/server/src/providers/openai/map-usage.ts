@@ -5,6 +5,7 @@
 import { JsonRefusal, scanJsonObject } from '../../kernel/json-scan.ts';
 import { mapUsage as mapCompatible } from '../openai-compatible/map-usage.ts';
 import type { Endpoint, UsageReading } from '../provider.ts';
+import { mapTokenUsage } from './token-usage.ts';
 import { type Fields, fieldsOf, findCountProblem, problemOfRefusal } from '../strict-usage.ts';
 
 /** Reads the usage of a complete body that was not streamed. */
@@ -15,7 +16,17 @@ export function readBodyUsage(endpoint: Endpoint, body: Buffer): UsageReading {
     const span = scan.field(name);
     return span === undefined ? undefined : scan.readJson(span);
   });
-  return mapUsage(endpoint, usage, { service_tier: tier });
+  return USAGE_BY_TOKENS.has(endpoint)
+    ? chargeTier(mapTokenUsage(endpoint, usage), tier)
+    : mapUsage(endpoint, usage, { service_tier: tier });
+}
+
+/** Endpoints that count `input_tokens` where the older ones count `prompt_tokens`. */
+const USAGE_BY_TOKENS: ReadonlySet<Endpoint> = new Set<Endpoint>(['responses']);
+
+/** `tier` is how the call was served, as the answer says. */
+export function chargeTier(reading: UsageReading, tier: unknown): UsageReading {
+  return 'problem' in reading || isPlain(tier) ? reading : { ...reading, unpriced: ['priority_tier'] };
 }
 
 /** Reads a parsed `usage` value. `answer` is what it stood in. */
@@ -33,7 +44,7 @@ export function mapUsage(endpoint: Endpoint, usage: unknown, answer: Fields): Us
   if (problem !== undefined) return { problem };
   const { completion, accepted, rejected } = counts as Counts;
   if (accepted + rejected > completion) return { problem: 'malformed' };
-  return isPlain(answer['service_tier']) ? reading : { ...reading, unpriced: ['priority_tier'] };
+  return chargeTier(reading, answer['service_tier']);
 }
 
 interface Counts {

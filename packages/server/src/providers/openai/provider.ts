@@ -9,6 +9,7 @@ import { createStreamTap } from './usage-tap.ts';
 export const openai: Provider = {
   id: 'openai',
   dialects: ['openai'],
+  endpoints: ['chat.completions', 'completions', 'embeddings', 'responses'],
   buildRequest,
   readUsage: readBodyUsage,
   createStreamTap,

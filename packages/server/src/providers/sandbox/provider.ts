@@ -14,6 +14,7 @@ export const SANDBOX_ID = 'sandbox';
 export const sandbox: Provider = {
   id: SANDBOX_ID,
   dialects: ['openai', 'anthropic'],
+  endpoints: ['chat.completions', 'completions', 'embeddings', 'messages', 'messages.count_tokens'],
   buildRequest: () => {
     throw new TypeError('the sandbox has no upstream');
   },
