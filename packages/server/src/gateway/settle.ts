@@ -7,7 +7,6 @@ import { type ModelPrice, NO_USAGE, type Usage } from '../pricing/model-price.ts
 import type { ReportedUsage, StreamSummary, UsageReading } from '../providers/provider.ts';
 import { sumInput, sumOutput } from '../providers/sum-usage.ts';
 import type { Decision } from './decide.ts';
-import type { Counted } from './streamed/token-counter.ts';
 
 export interface Ending {
   /** What the client got. */
@@ -65,7 +64,7 @@ export interface CutOrWhole {
   readonly summary: StreamSummary;
   readonly ending: Ending;
   /** What the bytes of a stream that was cut off were counted at, where its credential's policy wants that. */
-  readonly counted?: Counted | undefined;
+  readonly counted?: Pick<ReportedUsage, 'inputTokens' | 'outputTokens'> | undefined;
 }
 
 /**

@@ -3,7 +3,14 @@
  * "Mid-conversation system messages" and the migration guides, platform.claude.com, read on 2026-11-23). A model that is
  * not known by its name is asked, and answers for itself.
  */
+import type { Reading } from '../reading.ts';
 import type { Effort } from '../chat.ts';
+
+/** What is written to: where refusals go, and what the model refuses. */
+export interface Target {
+  readonly reading: Reading;
+  readonly refusals: Refusals;
+}
 
 /** What a model does not take. */
 export interface Refusals {

@@ -3,8 +3,8 @@
  * an effort the effort; which of them a model takes depends on its generation.
  */
 import type { ChatRequest, Effort, Reasoning } from '../chat.ts';
+import type { Target } from './generations.ts';
 import { BUDGET_MIN } from './read-settings.ts';
-import type { Target } from './write-settings.ts';
 
 export interface Thinking {
   readonly type: 'enabled' | 'adaptive' | 'disabled';

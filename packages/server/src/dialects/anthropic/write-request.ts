@@ -7,7 +7,8 @@ import type { ChatRequest, TextPart, Tool } from '../chat.ts';
 import { Reading } from '../reading.ts';
 import { refusalsOf } from './generations.ts';
 import { TOOL_NAME } from './read-tools.ts';
-import { type Target, writeSettings } from './write-settings.ts';
+import type { Target } from './generations.ts';
+import { writeSettings } from './write-settings.ts';
 import { writeTurns } from './write-turns.ts';
 
 export function writeRequest(chat: ChatRequest, upstreamModel: string): Buffer | Denial {

@@ -1,15 +1,9 @@
 /** Responsible for what a request to Anthropic sets besides its conversation and its tools. */
 import type { ChatRequest, OutputFormat, Settings, ToolChoice } from '../chat.ts';
 import type { Reading } from '../reading.ts';
-import type { Refusals } from './generations.ts';
+import type { Target } from './generations.ts';
 import { USER_ID_MAX } from './read-settings.ts';
 import { writeReasoning } from './write-reasoning.ts';
-
-/** What is written to: where refusals go, and what the model refuses. */
-export interface Target {
-  readonly reading: Reading;
-  readonly refusals: Refusals;
-}
 
 export function writeSettings(chat: ChatRequest, target: Target): object {
   const { settings } = chat;

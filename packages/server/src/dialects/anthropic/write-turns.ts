@@ -5,7 +5,7 @@
 import type { AssistantPart, ReasoningPart, ToolCallPart, ToolResultPart, Turn, UserPart } from '../chat.ts';
 import type { Reading } from '../reading.ts';
 import { parseArguments, writeToolId } from './tool-calls.ts';
-import type { Target } from './write-settings.ts';
+import type { Target } from './generations.ts';
 import { writeDocument, writeImage } from './write-source.ts';
 
 interface Block {
