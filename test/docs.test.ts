@@ -72,6 +72,9 @@ describe('the examples of the documentation', () => {
         KEYFOLD_URL: server.running.url,
         KEYFOLD_ADMIN_KEY: server.adminKey,
         OPENAI_API_KEY: 'sk-an-example-that-is-none',
+        ANTHROPIC_API_KEY: 'sk-ant-an-example-that-is-none',
+        GEMINI_API_KEY: 'an-example-that-is-none',
+        DEEPSEEK_API_KEY: 'sk-an-example-that-is-none',
       });
       assert.match(output, example.prints);
       assert.doesNotMatch(output, /"error":|"status":[45]\d\d/);
