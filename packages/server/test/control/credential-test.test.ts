@@ -197,6 +197,21 @@ for (const kind of DATABASE_KINDS) {
       assert.deepEqual(await health(), { state: 'healthy', reason: null, rests_for_seconds: 0 });
     });
 
+    test('a test that is sent again under its Idempotency-Key has its first answer, and the provider is asked once', async () => {
+      let asked = 0;
+      await using server = await startHttp((request, response) => {
+        asked++;
+        listing(request, response);
+      });
+      const id = await add({ ...own('repeated', server.url), models: ['m'] });
+      const headers = { 'idempotency-key': `test-${id}` };
+      const again = () => keyfold().request('POST', `/v1/credentials/${id}/test`, undefined, { headers });
+      const first = await again();
+      assert.equal(first.body['ok'], true);
+      assert.equal((await again()).text, first.text);
+      assert.equal(asked, 1);
+    });
+
     test("another organization's credential is as absent as none, and is not asked", async () => {
       let asked = 0;
       await using server = await startHttp((request, response) => {
