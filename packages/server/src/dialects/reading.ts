@@ -4,6 +4,7 @@
  */
 import { Denial } from '../kernel/denial.ts';
 import type { JsonObject, JsonValue } from './chat.ts';
+import { isExactNumber } from './exact-json.ts';
 
 /** Keeps the first refusal of a request. Reading goes on after it with stand-in values, and ends in the refusal. */
 export class Reading {
@@ -170,5 +171,5 @@ export class ObjectReader {
 }
 
 export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isExactNumber(value);
 }

@@ -58,9 +58,8 @@ function readToolUse(block: ObjectReader): ToolCallPart {
   const { id, signature } = splitSignature(block.requiredText('id'));
   if (id === '') block.invalid('id', 'must not be empty');
   const name = block.requiredText('name');
-  const argumentsJson = JSON.stringify(block.json('input') ?? null);
-  // A large number is an object, too, as long as it is to keep its digits.
-  if (!argumentsJson.startsWith('{')) block.invalid('input', 'must be an object');
+  const input = block.json('input') ?? block.invalid('input', 'must be an object');
+  const argumentsJson = JSON.stringify(input ?? {});
   const caller = block.object('caller');
   caller?.expect('type', 'direct');
   caller?.done();

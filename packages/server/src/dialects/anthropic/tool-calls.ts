@@ -16,8 +16,7 @@ export function writeToolId(id: string): string {
 export function parseArguments(json: string): JsonObject | undefined {
   try {
     const value = json === '' ? {} : parseExactJson(json);
-    // A large number is an object, too, as long as it is to keep its digits.
-    return isObject(value) && JSON.stringify(value).startsWith('{') ? value : undefined;
+    return isObject(value) ? value : undefined;
   } catch {
     return undefined;
   }
