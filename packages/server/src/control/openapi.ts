@@ -67,6 +67,9 @@ const DATA_PLANE: readonly {
   readonly path: string;
   readonly summary: string;
   readonly permission: string;
+  /** Where an answer is no JSON. */
+  readonly answer?: string;
+  readonly isModelOptional?: boolean;
 }[] = [
   {
     path: '/v1/chat/completions',
@@ -76,8 +79,28 @@ const DATA_PLANE: readonly {
   { path: '/v1/completions', summary: "OpenAI's completions, streamed or not.", permission: 'completions' },
   { path: '/v1/responses', summary: "OpenAI's responses, streamed or not.", permission: 'chat' },
   { path: '/v1/embeddings', summary: "OpenAI's embeddings.", permission: 'embeddings' },
+  {
+    path: '/v1/images/generations',
+    summary: "OpenAI's images, streamed or not.",
+    permission: 'images',
+  },
+  {
+    path: '/v1/audio/speech',
+    summary: "OpenAI's speech: sound, or events with `stream_format` `sse`.",
+    permission: 'audio',
+    answer: 'audio/*',
+  },
+  {
+    path: '/v1/moderations',
+    summary: "OpenAI's moderations.",
+    permission: 'moderations',
+    isModelOptional: true,
+  },
 ];
 
+const anyObject = z
+  .looseObject({})
+  .openapi({ description: 'As OpenAI documents it; unknown fields pass through.' });
 const anyJson = z
   .looseObject({ model: z.string() })
   .openapi({ description: 'As OpenAI documents it; unknown fields pass through.' });
@@ -88,7 +111,7 @@ export function describeDataPlane(app: App): void {
     scheme: 'bearer',
     description: 'A Keyfold key. Also accepted as `x-api-key` or `x-goog-api-key`.',
   });
-  for (const { path, summary, permission } of DATA_PLANE) {
+  for (const { path, summary, permission, answer = 'application/json', isModelOptional } of DATA_PLANE) {
     app.openAPIRegistry.registerPath({
       method: 'post',
       path,
@@ -96,12 +119,14 @@ export function describeDataPlane(app: App): void {
       summary,
       description: `Needs the permission \`${permission}\`.`,
       security: [{ key: [] }],
-      request: { body: { content: { 'application/json': { schema: anyJson } } } },
+      request: {
+        body: { content: { 'application/json': { schema: isModelOptional === true ? anyObject : anyJson } } },
+      },
       responses: {
         200: {
           description: "The provider's answer, or its events when `stream` is true.",
           content: {
-            'application/json': { schema: z.looseObject({}) },
+            [answer]: { schema: answer === 'application/json' ? z.looseObject({}) : z.string() },
             'text/event-stream': { schema: z.string() },
           },
         },

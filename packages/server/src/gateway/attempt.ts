@@ -174,19 +174,20 @@ export class Attempt implements UpstreamReceiver {
     const { decision } = this.#of;
     const body = this.#body.whole();
     const reading = this.#provider.readUsage(this.#modelCall.endpoint, body);
+    const contentType = this.#answer.contentType(this.#headers['content-type']);
     const answer =
       'problem' in reading && reading.problem === 'unreadable' ? undefined : this.#answer.write(body);
-    if (answer === undefined) {
+    if (answer === undefined || contentType === undefined) {
       const fault = new Fault('provider_error', {
         internal: 'the provider answered 200 with what is no answer',
-        public: 'The provider answered with something that is not JSON.',
+        public: `The provider answered with something that is ${contentType === undefined ? 'no answer to this call' : 'not JSON'}.`,
       });
       this.#failBroken(fault, 'unreadable', ['usage_unreadable']);
       return;
     }
     const resolution = settleReported(decision, reading, { status: this.#status, error: undefined });
     this.#resolve(resolution);
-    this.#answer.respond(this.#status, answer, resolution.cost);
+    this.#answer.respond(this.#status, answer, { contentType, cost: resolution.cost });
     this.#onOver({ kind: 'over', tokens: this.#tokens });
   }
 

@@ -18,6 +18,12 @@ const DECODED: ReadonlySet<Endpoint> = new Set<Endpoint>([
   'streamGenerateContent',
 ]);
 
+/** Whose answers may be something else than JSON. */
+const UNTYPED: ReadonlySet<Endpoint> = new Set<Endpoint>(['audio.speech']);
+/** Nothing that a browser would run. */
+const ANSWER_TYPE =
+  /^(?:audio\/[\w.+-]{1,40}|text\/(?:plain|vtt)|application\/(?:json|x-subrip|octet-stream))(?: ?; ?[\w.+-]{1,40}=[\w.+-]{1,40})?$/i;
+
 export class ClientAnswer {
   readonly #call: ParsedCall;
   readonly #decision: Decision;
@@ -44,8 +50,14 @@ export class ClientAnswer {
     return answer === undefined ? undefined : translation.client.writeAnswer(answer, this.#context());
   }
 
-  respond(status: number, answer: Buffer, cost: Nanos): void {
-    const headers = { 'content-type': 'application/json', ...callHeaders(this.#decision, cost) };
+  /** Of a whole answer; `undefined` where the provider's is none that this call can have. */
+  contentType(sent: string | undefined): string | undefined {
+    if (!UNTYPED.has(this.#call.endpoint)) return 'application/json';
+    return sent !== undefined && ANSWER_TYPE.test(sent) ? sent : undefined;
+  }
+
+  respond(status: number, answer: Buffer, of: { readonly contentType: string; readonly cost: Nanos }): void {
+    const headers = { 'content-type': of.contentType, ...callHeaders(this.#decision, of.cost) };
     this.#exchange.respond(status, headers, answer);
   }
 

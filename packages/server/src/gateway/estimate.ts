@@ -42,7 +42,15 @@ const CHATS: ReadonlySet<Endpoint> = new Set<Endpoint>([
   'generateContent',
   'streamGenerateContent',
 ]);
-const EMBEDS: ReadonlySet<Endpoint> = new Set<Endpoint>(['embeddings', 'embedContent', 'batchEmbedContents']);
+/** What puts out no tokens. */
+const SILENT: ReadonlySet<Endpoint> = new Set<Endpoint>([
+  'embeddings',
+  'embedContent',
+  'batchEmbedContents',
+  'moderations',
+]);
+/** What puts out as much as its model makes of it. */
+const MAKERS: ReadonlySet<Endpoint> = new Set<Endpoint>(['images.generations', 'audio.speech']);
 
 /** Counting tokens is free at the vendor, and generates nothing. */
 const COUNTING: Estimate = {
@@ -69,6 +77,7 @@ export function estimateCall(
   const missing = call.mediaOutput.find((each) => price !== undefined && !isPriced(price, each));
   if (missing !== undefined && under.isBudgeted && !under.isFree) return refuseMedium(target, missing);
   const output = boundOutput(call, price, under);
+  if (output === undefined) return refuseUnbounded(target);
   // No token is shorter than a byte, and no chat is longer than the model's context; a list of inputs may be.
   const inputBound = call.body.length + call.mediaParts * MEDIA_PART_TOKENS + FRAMING_TOKENS;
   const context = CHATS.has(call.endpoint) ? price?.contextTokens : undefined;
@@ -86,7 +95,10 @@ export function estimateCall(
     outputTokensCap: output.cap,
     possible: {
       inputTokens: inputBound,
-      outputTokens: Math.min(call.choices * (price?.outputTokensMax ?? OUTPUT_TOKENS_BELIEVED), TOKENS_MAX),
+      outputTokens: Math.min(
+        call.choices * (price?.outputTokensMax ?? OUTPUT_TOKENS_BELIEVED) + call.tokensBeside,
+        TOKENS_MAX,
+      ),
     },
   };
 }
@@ -127,13 +139,33 @@ interface OutputBound {
   readonly cap: number | undefined;
 }
 
+/** Nothing in these calls limits what comes out: only the model does. `undefined` where that is not known and must be. */
+function boundMade(
+  call: ParsedCall,
+  price: ModelPrice | undefined,
+  under: { readonly isBudgeted: boolean; readonly isFree: boolean },
+): OutputBound | undefined {
+  const eachMax = price?.outputTokensMax;
+  if (eachMax === undefined && under.isBudgeted && !under.isFree) return undefined;
+  const tokensMax = call.choices * (eachMax ?? OUTPUT_TOKENS_INJECTED) + call.tokensBeside;
+  return { tokensMax, likely: Math.min(tokensMax, call.choices * OUTPUT_TOKENS_LIKELY), cap: undefined };
+}
+
+function refuseUnbounded({ provider, model }: Target): Denial {
+  return new Denial('model_unpriced', {
+    param: 'model',
+    message: `How much the model '${provider}/${model}' can put out at most is not known, nothing in this call limits it, and this key is under a budget. Set output_tokens_max with PUT /v1/catalog/models/${provider}/${model}.`,
+  });
+}
+
 /** What the client asked for, what the model can, or what is written into the request: the least of them, for each choice. */
 function boundOutput(
   call: ParsedCall,
   price: ModelPrice | undefined,
-  under: { readonly isBudgeted: boolean; readonly isTranslated: boolean },
-): OutputBound {
-  if (EMBEDS.has(call.endpoint)) return { tokensMax: 0, likely: 0, cap: undefined };
+  under: { readonly isBudgeted: boolean; readonly isFree: boolean; readonly isTranslated: boolean },
+): OutputBound | undefined {
+  if (SILENT.has(call.endpoint)) return { tokensMax: 0, likely: 0, cap: undefined };
+  if (MAKERS.has(call.endpoint)) return boundMade(call, price, under);
   const asked = call.outputTokensMax;
   const isUnbounded = asked === undefined && price?.outputTokensMax === undefined;
   const isMissing = under.isTranslated && asked === undefined && call.endpoint === NEEDS_LIMIT;

@@ -2,7 +2,7 @@
 import type { DataPermission } from '@keyfold/protocol';
 import { Denial } from '../kernel/denial.ts';
 import { JsonRefusal, type JsonObjectScan, scanJsonObject } from '../kernel/json-scan.ts';
-import { DIALECTS, type Endpoint } from '../providers/provider.ts';
+import { DIALECTS, type Endpoint, MODERATION_MODEL } from '../providers/provider.ts';
 import type { Medium } from '../pricing/cost.ts';
 import { countMediaParts, countPrompts } from './count-inputs.ts';
 import { readMediaOutput } from './media-output.ts';
@@ -21,6 +21,8 @@ export interface ParsedCall {
   readonly outputTokensMax: number | undefined;
   /** How many answers are generated, for all prompts together. */
   readonly choices: number;
+  /** Output tokens that come beside the answers: images as they take shape. */
+  readonly tokensBeside: number;
   /** Parts, such as images, that cost more tokens than their text has bytes. */
   readonly mediaParts: number;
   /** What else than text is to be generated. */
@@ -32,6 +34,9 @@ export const ENDPOINT_PERMISSIONS: Readonly<Record<Endpoint, DataPermission>> = 
   completions: 'completions',
   embeddings: 'embeddings',
   responses: 'chat',
+  'images.generations': 'images',
+  'audio.speech': 'audio',
+  moderations: 'moderations',
   messages: 'chat',
   'messages.count_tokens': 'chat',
   generateContent: 'chat',
@@ -45,6 +50,7 @@ export const ENDPOINT_PERMISSIONS: Readonly<Record<Endpoint, DataPermission>> = 
 const MODEL_NAME = /^[^\p{Cc}\p{Cs}\p{Cf}]{1,256}$/u;
 const NEVER_STREAMED: ReadonlySet<Endpoint> = new Set<Endpoint>([
   'embeddings',
+  'moderations',
   'messages.count_tokens',
   'countTokens',
   'embedContent',
@@ -67,7 +73,7 @@ export function parseCall(
   const { body } = sent;
   const scan = scanJsonObject(body);
   if (scan instanceof JsonRefusal) return refuseJson(scan);
-  const model = readModel(scan, path.model);
+  const model = readModel(scan, { inPath: path.model, byDefault: DEFAULT_MODELS[endpoint] });
   if (model instanceof Denial) return model;
   const streamed = readStreamed(scan, path, sent.query);
   if (streamed instanceof Denial) return streamed;
@@ -86,8 +92,9 @@ export function parseCall(
     wantsUsageChunk: readWantsUsage(scan),
     outputTokensMax: generation.outputTokensMax,
     choices: generation.choices * Math.max(1, prompts),
+    tokensBeside: generation.tokensBeside,
     mediaParts: countMediaParts(endpoint, scan),
-    mediaOutput: readMediaOutput(scan),
+    mediaOutput: readMediaOutput(endpoint, scan),
   };
 }
 
@@ -99,10 +106,17 @@ function refuseJson(refusal: JsonRefusal): Denial {
   });
 }
 
-function readModel(scan: JsonObjectScan, inPath: string | undefined): string | Denial {
+/** What is asked where the body names no model, which OpenAI lets its clients do. */
+const DEFAULT_MODELS: Readonly<Partial<Record<Endpoint, string>>> = { moderations: MODERATION_MODEL };
+
+function readModel(
+  scan: JsonObjectScan,
+  of: { readonly inPath: string | undefined; readonly byDefault: string | undefined },
+): string | Denial {
   const span = scan.field('model');
-  const inBody = span?.kind === 'string' ? scan.readString(span) : '';
-  const model = inPath ?? inBody;
+  const inBody = span?.kind === 'string' ? scan.readString(span) : undefined;
+  const isUnsaid = span === undefined || span.kind === 'null';
+  const model = of.inPath ?? inBody ?? (isUnsaid ? of.byDefault : undefined) ?? '';
   return MODEL_NAME.test(model)
     ? model
     : invalid('model', 'must be a name of 1 to 256 characters, none of them invisible');
@@ -114,6 +128,12 @@ function readFlag(scan: JsonObjectScan, name: string): boolean | Denial {
   return kind === 'true';
 }
 
+/** What is no text is left for the server to refuse. */
+function readWord(scan: JsonObjectScan, name: string): string | undefined {
+  const span = scan.field(name);
+  return span?.kind === 'string' ? scan.readString(span) : undefined;
+}
+
 function readWantsUsage(scan: JsonObjectScan): boolean {
   const options = scan.field('stream_options');
   if (options?.kind !== 'object') return false;
@@ -122,6 +142,7 @@ function readWantsUsage(scan: JsonObjectScan): boolean {
 
 /** Gemini's clients stream by the path, and as events only where they ask for them. */
 function readStreamed(scan: JsonObjectScan, { endpoint }: CallPath, query: string): boolean | Denial {
+  if (endpoint === 'audio.speech') return readWord(scan, 'stream_format') === 'sse';
   if (DIALECTS[endpoint] !== 'gemini') return readFlag(scan, 'stream');
   if (endpoint !== 'streamGenerateContent') return false;
   return (

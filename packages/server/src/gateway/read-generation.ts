@@ -7,6 +7,8 @@ export interface Generation {
   /** The most output tokens a choice may have, where the client says. */
   readonly outputTokensMax: number | undefined;
   readonly choices: number;
+  /** Output tokens that come beside the answers. */
+  readonly tokensBeside: number;
 }
 
 interface Words {
@@ -29,20 +31,31 @@ const WORDS: Readonly<Record<Dialect, Words>> = {
 /** Those of OpenAI's paths that say it otherwise than a chat does. */
 const OWN_WORDS: Readonly<Partial<Record<Endpoint, Words>>> = {
   responses: { outputLimits: ['max_output_tokens'], choices: [], within: [] },
+  'images.generations': { outputLimits: [], choices: ['n'], within: [] },
+  'audio.speech': { outputLimits: [], choices: [], within: [] },
+  moderations: { outputLimits: [], choices: [], within: [] },
 };
 const OUTPUT_TOKENS_MAX = 10_000_000;
 const CHOICES_MAX = 128;
+const PARTIAL_IMAGES_MAX = 3;
+/** What an image costs that is shown while it takes shape ("Image generation", developers.openai.com). */
+const PARTIAL_IMAGE_TOKENS = 100;
 
 export function readGeneration(endpoint: Endpoint, scan: JsonObjectScan): Generation | Denial {
   const words = OWN_WORDS[endpoint] ?? WORDS[DIALECTS[endpoint]];
   const holder = findHolder(scan, words.within);
   if (holder instanceof Denial) return holder;
-  if (holder === undefined) return { outputTokensMax: undefined, choices: 1 };
+  if (holder === undefined) return { outputTokensMax: undefined, choices: 1, tokensBeside: 0 };
   // Zero is no limit at all to some servers.
   const outputTokensMax = readLargest(holder, words.outputLimits, { min: 1, max: OUTPUT_TOKENS_MAX });
   if (outputTokensMax instanceof Denial) return outputTokensMax;
   const choices = readLargest(holder, words.choices, { min: 1, max: CHOICES_MAX });
-  return choices instanceof Denial ? choices : { outputTokensMax, choices: choices ?? 1 };
+  if (choices instanceof Denial) return choices;
+  const isImage = endpoint === 'images.generations';
+  const partial = isImage ? readLargest(scan, ['partial_images'], { min: 0, max: PARTIAL_IMAGES_MAX }) : 0;
+  if (partial instanceof Denial) return partial;
+  const tokensBeside = (choices ?? 1) * (partial ?? 0) * PARTIAL_IMAGE_TOKENS;
+  return { outputTokensMax, choices: choices ?? 1, tokensBeside };
 }
 
 export function invalid(param: string, problem: string): Denial {

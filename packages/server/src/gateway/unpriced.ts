@@ -26,6 +26,8 @@ const TIERS = ['serviceTier', 'service_tier'] as const;
 const PLAIN_TIER = /^(?:service_tier_)?(?:unspecified|standard|flex)$/i;
 const CONFIGS = ['generationConfig', 'generation_config'] as const;
 
+const DRAWING_FIELDS = ['svg', 'frame_count', 'frame_duration_ms'] as const;
+const STILL_FORMATS: ReadonlySet<string> = new Set(['png', 'webp', 'jpeg']);
 /** Of OpenAI's: they multiply every price. */
 const DEARER_TIERS: ReadonlySet<string> = new Set(['priority', 'fast', 'ultrafast']);
 
@@ -35,8 +37,14 @@ const FINDERS: Readonly<Record<Dialect, (scan: JsonObjectScan) => Denial | undef
   gemini: findInGemini,
 };
 
+/** Paths that can ask for more than their dialect's others. */
+const OWN_FINDERS: Readonly<Partial<Record<Endpoint, (scan: JsonObjectScan) => Denial | undefined>>> = {
+  responses: findHostedTool,
+  'images.generations': findDrawing,
+};
+
 export function findUnpriced(endpoint: Endpoint, scan: JsonObjectScan): Denial | undefined {
-  return FINDERS[DIALECTS[endpoint]](scan) ?? (endpoint === 'responses' ? findHostedTool(scan) : undefined);
+  return FINDERS[DIALECTS[endpoint]](scan) ?? OWN_FINDERS[endpoint]?.(scan);
 }
 
 function findInOpenAi(scan: JsonObjectScan): Denial | undefined {
@@ -58,6 +66,15 @@ function findInMessages(scan: JsonObjectScan): Denial | undefined {
     }
   }
   return findServerTool(scan);
+}
+
+/** Drawings are written by another model, and moving images have many frames: no price of an image bounds them. */
+function findDrawing(scan: JsonObjectScan): Denial | undefined {
+  const moving = DRAWING_FIELDS.find((field) => (scan.field(field)?.kind ?? 'null') !== 'null');
+  if (moving !== undefined) return refuseUnpriced(moving, `'${moving}'`);
+  const format = scan.field('output_format');
+  const isPlain = format?.kind !== 'string' || STILL_FORMATS.has(scan.readString(format));
+  return isPlain ? undefined : refuseUnpriced('output_format', 'This format');
 }
 
 function refuseUnpriced(param: string, what: string): Denial {

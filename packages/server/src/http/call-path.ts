@@ -7,6 +7,9 @@ const PATHS: ReadonlyMap<string, Endpoint> = new Map([
   ['/v1/completions', 'completions'],
   ['/v1/embeddings', 'embeddings'],
   ['/v1/responses', 'responses'],
+  ['/v1/images/generations', 'images.generations'],
+  ['/v1/audio/speech', 'audio.speech'],
+  ['/v1/moderations', 'moderations'],
   ['/v1/messages', 'messages'],
   ['/v1/messages/count_tokens', 'messages.count_tokens'],
 ]);

@@ -5,7 +5,14 @@
 import type { JsonObjectScan } from '../kernel/json-scan.ts';
 
 /** Named as the paths are: `audio.speech` is `/v1/audio/speech`. */
-export type OpenAiEndpoint = 'chat.completions' | 'completions' | 'embeddings' | 'responses';
+export type OpenAiEndpoint =
+  | 'chat.completions'
+  | 'completions'
+  | 'embeddings'
+  | 'responses'
+  | 'images.generations'
+  | 'audio.speech'
+  | 'moderations';
 export type AnthropicEndpoint = 'messages' | 'messages.count_tokens';
 /** The methods of `/v1beta/models/{model}:method`. */
 export type GeminiEndpoint =
@@ -24,6 +31,9 @@ export const DIALECTS: Readonly<Record<Endpoint, Dialect>> = {
   completions: 'openai',
   embeddings: 'openai',
   responses: 'openai',
+  'images.generations': 'openai',
+  'audio.speech': 'openai',
+  moderations: 'openai',
   messages: 'anthropic',
   'messages.count_tokens': 'anthropic',
   generateContent: 'gemini',
@@ -32,6 +42,9 @@ export const DIALECTS: Readonly<Record<Endpoint, Dialect>> = {
   embedContent: 'gemini',
   batchEmbedContents: 'gemini',
 };
+
+/** What OpenAI takes a moderation for whose body names no model. */
+export const MODERATION_MODEL = 'omni-moderation-latest';
 
 /** One call as the client wrote it, with what the gateway decided about it. */
 export interface ModelCall {

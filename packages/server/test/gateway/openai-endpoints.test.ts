@@ -27,6 +27,33 @@ const REASONER_PRICE = {
 /** 82 × 1000 + 1024 × 100 + (12 + 64 of reasoning) × 10 000 nano-dollars. */
 const FIXTURE_COST = '0.0009444';
 const UNKNOWN = { x_new_field: { deep: [1] } };
+const PAINTER = 'gpt-image-stand-in';
+const PAINTER_PRICE = {
+  mode: 'image',
+  input_usd_per_million: '5',
+  image_input_usd_per_million: '10',
+  output_usd_per_million: '40',
+  image_output_usd_per_million: '40',
+  output_tokens_max: 6_240,
+};
+const SPEAKER = 'gpt-tts-stand-in';
+const SPEAKER_PRICE = {
+  mode: 'speech',
+  input_usd_per_million: '0.6',
+  output_usd_per_million: '12',
+  audio_output_usd_per_million: '12',
+  output_tokens_max: 2_000,
+};
+/** As `ImagesResponse` in OpenAI's own client has it. */
+const IMAGE_USAGE = {
+  input_tokens: 50,
+  input_tokens_details: { text_tokens: 40, image_tokens: 10 },
+  output_tokens: 2_112,
+  total_tokens: 2_162,
+};
+/** 40 × 5000 + 10 × 10 000 + 2112 × 40 000 nano-dollars. */
+const IMAGE_COST = '0.08478';
+
 /** Long enough for what the fixtures say was read. */
 const QUESTION = 'Why? '.repeat(50);
 const RESPONSE = { model: REASONER, input: QUESTION, max_output_tokens: 100 };
@@ -36,7 +63,15 @@ describeGateway("OpenAI's paths beside chat completions", { kinds: ['sqlite'] },
   const standIn = () => vendor ?? assert.fail('the stand-in has not started');
   before(async () => {
     vendor = await startOpenAiEndpoints();
-    await addOpenAi(gateway(), vendor.url, { [REASONER]: REASONER_PRICE, 'unpriced-model': undefined });
+    await addOpenAi(gateway(), vendor.url, {
+      [REASONER]: REASONER_PRICE,
+      [PAINTER]: PAINTER_PRICE,
+      [SPEAKER]: SPEAKER_PRICE,
+      'omni-moderation-latest': undefined,
+      'by-the-piece': undefined,
+      'of-any-length': { ...PAINTER_PRICE, output_tokens_max: undefined },
+      'text-alone': REASONER_PRICE,
+    });
   });
   after(() => vendor?.[Symbol.asyncDispose]());
 
@@ -193,6 +228,187 @@ describeGateway("OpenAI's paths beside chat completions", { kinds: ['sqlite'] },
         ],
       );
     });
+  });
+
+  describe('images', () => {
+    const DRAW = { model: PAINTER, prompt: 'A cat — "言葉"', n: 2 };
+    const painters = { permissions: ['images'], budgets: { total_usd: '2' } };
+
+    test('are drawn, and their tokens are charged as images', async () => {
+      const key = await issueKey(gateway(), painters);
+      const answer = { created: 1_760_000_000, data: [{ b64_json: 'eA==' }, { b64_json: 'eQ==' }] };
+      standIn().say({ body: { ...answer, usage: IMAGE_USAGE } });
+      const { data, response } = await client(key)
+        .images.generate({ ...DRAW, ...UNKNOWN })
+        .withResponse();
+      assert.deepEqual(data.data, answer.data);
+      assert.equal(response.headers.get('x-keyfold-cost-usd'), IMAGE_COST);
+      assert.deepEqual(standIn().heard.at(-1)?.body, { ...DRAW, ...UNKNOWN });
+      const call = await onlyCall(gateway(), key);
+      assert.deepEqual(
+        [call['endpoint'], call['cost_usd'], call['flags']],
+        ['images.generations', IMAGE_COST, []],
+      );
+      assert.deepEqual([call['image_input_tokens'], call['image_output_tokens']], [10, 2_112]);
+      // At most: bytes of the body and 1000 around them × 5000, and two images of 6240 tokens × 40 000 nano-dollars.
+      const bytes = Buffer.byteLength(JSON.stringify({ ...DRAW, ...UNKNOWN }));
+      assert.equal(Number(call['held_usd']), ((bytes + 1_000) * 5_000 + 2 * 6_240 * 40_000) / 1e9);
+      await assertNothingHeld(gateway(), key);
+    });
+
+    test('are streamed while they take shape, which costs tokens, too', async () => {
+      const key = await issueKey(gateway(), painters);
+      const events = [
+        { type: 'image_generation.partial_image', b64_json: 'x'.repeat(100_000), partial_image_index: 0 },
+        { type: 'image_generation.completed', b64_json: 'y'.repeat(300_000), usage: IMAGE_USAGE },
+      ];
+      const stream = events
+        .map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)
+        .join('');
+      standIn().say({ contentType: 'text/event-stream', body: stream });
+      const ask = { model: PAINTER, prompt: 'A cat', stream: true, partial_images: 2 };
+      const answer = await post(key, '/v1/images/generations', ask);
+      assert.equal(answer.text, stream);
+      const call = await onlyCall(gateway(), key);
+      assert.deepEqual([call['cost_usd'], call['certainty'], call['flags']], [IMAGE_COST, 'exact', []]);
+      const bytes = JSON.stringify(ask).length;
+      assert.equal(Number(call['held_usd']), ((bytes + 1_000) * 5_000 + (6_240 + 200) * 40_000) / 1e9);
+    });
+
+    test('of models that are priced otherwise, or may be of any size, are refused under a budget', async () => {
+      const key = await issueKey(gateway(), painters);
+      for (const [model, what] of [
+        ['by-the-piece', /has no price/],
+        ['of-any-length', /output_tokens_max/],
+        ['text-alone', /image_output_usd_per_million/],
+      ] as const) {
+        const answer = await post(key, '/v1/images/generations', { ...DRAW, model });
+        const error = assertRefused(answer, { status: 400, code: 'model_unpriced', param: 'model' });
+        assert.match(String(error['message']), what);
+      }
+    });
+
+    test('drawings and moving images, whose tokens nothing bounds, are refused by name', async () => {
+      const key = await issueKey(gateway(), painters);
+      for (const [fields, param] of [
+        [{ svg: {} }, 'svg'],
+        [{ frame_count: 7 }, 'frame_count'],
+        [{ output_format: 'gif' }, 'output_format'],
+      ] as const) {
+        const answer = await post(key, '/v1/images/generations', { ...DRAW, ...fields });
+        assertRefused(answer, { status: 400, code: 'unsupported_parameter', param });
+      }
+      const many = await post(key, '/v1/images/generations', { ...DRAW, n: 0 });
+      assertRefused(many, { status: 400, code: 'invalid_request', param: 'n' });
+    });
+  });
+
+  describe('speech', () => {
+    const SAY = { model: SPEAKER, input: 'Hello there.', voice: 'alloy' };
+    const speakers = { permissions: ['audio'], budgets: { total_usd: '1' } };
+
+    test('is given back as it sounds, and costs its hold, since nothing says what it used', async () => {
+      const key = await issueKey(gateway(), speakers);
+      const sound = Buffer.from([0xff, 0xf3, 0x00, 0x80, 0x0a, 0xff]);
+      standIn().say({ contentType: 'audio/mpeg', body: sound });
+      const answer = await client(key).audio.speech.create({ ...SAY, ...UNKNOWN });
+      assert.equal(answer.headers.get('content-type'), 'audio/mpeg');
+      assert.deepEqual(Buffer.from(await answer.arrayBuffer()), sound);
+      assert.deepEqual(standIn().heard.at(-1)?.body, { ...SAY, ...UNKNOWN });
+      const call = await onlyCall(gateway(), key);
+      const bytes = JSON.stringify({ ...SAY, ...UNKNOWN }).length;
+      // (bytes + 1000) × 600 and 2000 × 12 000 nano-dollars.
+      assert.equal(Number(call['cost_usd']), ((bytes + 1_000) * 600 + 24_000_000) / 1e9);
+      assert.deepEqual(call['flags'], ['usage_missing', 'estimated']);
+      await assertNothingHeld(gateway(), key);
+    });
+
+    test('in events costs what they report', async () => {
+      const key = await issueKey(gateway(), speakers);
+      const usage = { input_tokens: 4, output_tokens: 30, total_tokens: 34 };
+      const stream =
+        'data: {"type":"speech.audio.delta","audio":"eA=="}\n\n' +
+        `data: ${JSON.stringify({ type: 'speech.audio.done', usage })}\n\n`;
+      standIn().say({ contentType: 'text/event-stream', body: stream });
+      const answer = await post(key, '/v1/audio/speech', { ...SAY, stream_format: 'sse' });
+      assert.equal(answer.text, stream);
+      const call = await onlyCall(gateway(), key);
+      // 4 × 600 + 30 × 12 000
+      assert.deepEqual([call['cost_usd'], call['flags']], ['0.0003624', []]);
+      assert.equal(call['audio_output_tokens'], 30);
+    });
+
+    test('that is no sound is no answer', async () => {
+      const key = await issueKey(gateway(), speakers);
+      standIn().say({ contentType: 'text/html', body: '<script>alert(1)</script>' });
+      const answer = await post(key, '/v1/audio/speech', SAY);
+      assertRefused(answer, { status: 502, code: 'provider_error' });
+      const call = await onlyCall(gateway(), key);
+      assert.equal(call['cost_usd'], call['held_usd']);
+    });
+  });
+
+  describe('moderations', () => {
+    const judges = { permissions: ['moderations'], budgets: { total_usd: '0.000001' } };
+    const ANSWER = { id: 'modr-1', model: 'omni-moderation-latest', results: [{ flagged: false }] };
+
+    test('cost nothing, also where no model is named', async () => {
+      for (const body of [{ input: 'x' }, { input: ['x'], model: 'omni-moderation-latest', ...UNKNOWN }]) {
+        const key = await issueKey(gateway(), judges);
+        standIn().say({ body: ANSWER });
+        const answer = await client(key).moderations.create(body);
+        assert.equal(answer.results[0]?.flagged, false);
+        assert.deepEqual(standIn().heard.at(-1)?.body, body);
+        const call = await onlyCall(gateway(), key);
+        assert.deepEqual(
+          [call['endpoint'], call['model'], call['cost_usd'], call['held_usd'], call['flags']],
+          ['moderations', 'omni-moderation-latest', '0.00', '0.00', []],
+        );
+      }
+    });
+  });
+
+  test('each path needs its own permission, and POST', async () => {
+    const key = await issueKey(gateway(), { permissions: ['chat', 'embeddings'] });
+    for (const path of ['/v1/images/generations', '/v1/audio/speech', '/v1/moderations']) {
+      assertRefused(await post(key, path, {}), { status: 403, code: 'permission_denied' });
+      const got = await gateway().keyfold.request('GET', path, undefined, { key: key.secret });
+      assertRefused(got, { status: 405, code: 'method_not_allowed' });
+    }
+  });
+
+  test('the sandbox answers each of them', async () => {
+    const key = await issueKey(gateway(), {
+      kind: 'test',
+      permissions: ['images', 'audio', 'moderations'],
+    });
+    const images = await client(key).images.generate({ model: 'any', prompt: 'A cat', n: 3 });
+    assert.equal(images.data?.length, 3);
+    const speech = await client(key).audio.speech.create({ model: 'any', input: 'Hello', voice: 'alloy' });
+    assert.equal(Buffer.from(await speech.arrayBuffer()).toString('latin1', 0, 4), 'RIFF');
+    const judged = await client(key).moderations.create({ input: ['x', 'y'] });
+    assert.equal(judged.results.length, 2);
+    for (const row of rowsOf(await gateway().keyfold.request('GET', `/v1/calls?key_id=${key.id}`)))
+      assert.equal(row['cost_usd'], '0.00');
+  });
+
+  test('a provider that does not serve a path is named', async () => {
+    const created = await gateway().keyfold.request('POST', '/v1/credentials', {
+      provider: 'deepseek',
+      name: 'no images',
+      secret: PROVIDER_SECRET,
+      base_url: standIn().url,
+      allow_networks: ['127.0.0.0/8'],
+      models: ['deepseek-flash'],
+    });
+    assert.equal(created.status, 201, created.text);
+    const key = await issueKey(gateway(), { permissions: ['images', 'embeddings'] });
+    const ask = { model: 'deepseek/deepseek-flash', prompt: 'A cat', input: 'x' };
+    for (const path of ['/v1/images/generations', '/v1/embeddings']) {
+      const refused = await post(key, path, ask);
+      const error = assertRefused(refused, { status: 400, code: 'unsupported_parameter', param: 'model' });
+      assert.ok(String(error['message']).includes(path) && String(error['message']).includes('deepseek'));
+    }
   });
 });
 

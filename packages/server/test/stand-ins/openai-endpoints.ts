@@ -60,6 +60,22 @@ const CHECKS: Readonly<Record<string, Check<Fields>>> = {
       x_new_field: any,
     },
   ),
+  '/v1/images/generations': record(
+    { model: text, prompt: text },
+    {
+      n: integerFrom(1, 10),
+      size: text,
+      quality: text,
+      stream: flag,
+      partial_images: integerFrom(0, 3),
+      x_new_field: any,
+    },
+  ),
+  '/v1/audio/speech': record(
+    { model: text, input: text, voice: text },
+    { instructions: text, response_format: text, stream_format: oneOf('sse', 'audio'), x_new_field: any },
+  ),
+  '/v1/moderations': record({ input }, { model: text, x_new_field: any }),
 };
 
 export async function startOpenAiEndpoints(): Promise<OpenAiEndpoints> {

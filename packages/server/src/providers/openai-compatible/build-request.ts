@@ -4,7 +4,13 @@
  */
 import type { JsonObjectScan } from '../../kernel/json-scan.ts';
 import { BodyEdits } from '../edit-body.ts';
-import type { Endpoint, ModelCall, OpenAiEndpoint, UpstreamRequest } from '../provider.ts';
+import {
+  type Endpoint,
+  MODERATION_MODEL,
+  type ModelCall,
+  type OpenAiEndpoint,
+  type UpstreamRequest,
+} from '../provider.ts';
 
 /** The name under which a server takes a limit on chat output: the older one is the one that every server knows. */
 export type ChatLimitField = 'max_tokens' | 'max_completion_tokens';
@@ -15,7 +21,13 @@ const PATHS: Readonly<Record<OpenAiEndpoint, string>> = {
   completions: '/completions',
   embeddings: '/embeddings',
   responses: '/responses',
+  'images.generations': '/images/generations',
+  'audio.speech': '/audio/speech',
+  moderations: '/moderations',
 };
+
+/** What else than JSON may come back. */
+const ACCEPTED: Readonly<Partial<Record<Endpoint, string>>> = { 'audio.speech': '*/*' };
 
 export function buildRequest(
   call: ModelCall,
@@ -27,7 +39,7 @@ export function buildRequest(
     path: PATHS[call.endpoint as OpenAiEndpoint],
     headers: {
       'content-type': 'application/json',
-      accept: call.streamed ? 'text/event-stream' : 'application/json',
+      accept: call.streamed ? 'text/event-stream' : (ACCEPTED[call.endpoint] ?? 'application/json'),
       'accept-encoding': 'identity',
       authorization: `Bearer ${secret}`,
       'user-agent': 'keyfold',
@@ -39,6 +51,10 @@ export function buildRequest(
 function editBody(call: ModelCall, chatLimitField: ChatLimitField): Buffer {
   const edits = new BodyEdits(call.scan);
   edits.renameModel(call);
+  // A body without a model means this one.
+  if (call.endpoint === 'moderations' && call.upstreamModel !== MODERATION_MODEL) {
+    edits.setWhereUnset('model', JSON.stringify(call.upstreamModel));
+  }
   const limitField = limitFieldOf(call.endpoint, chatLimitField);
   if (limitField !== undefined) {
     if (call.streamed && call.endpoint !== 'responses') requestUsage(call.scan, edits);

@@ -9,15 +9,24 @@ import {
   presentClasses,
   readUsageField,
   readUsageObject,
+  USAGE_MISSING,
 } from '../strict-usage.ts';
+import { countsByTokens, mapTokenUsage } from './token-usage.ts';
 
 /** Reads the usage of a complete body that was not streamed. */
 export function readBodyUsage(endpoint: Endpoint, body: Buffer): UsageReading {
+  if (SOUNDS.has(endpoint)) return USAGE_MISSING;
   return readUsageField(body, 'usage', (usage) => mapUsage(endpoint, usage));
 }
 
-/** Reads a parsed `usage` value. Embeddings have input only; elsewhere `completion_tokens` is required. */
+/** What sounds has no place for a usage. */
+export const SOUNDS: ReadonlySet<Endpoint> = new Set<Endpoint>(['audio.speech']);
+
+const INPUT_ALONE: ReadonlySet<Endpoint> = new Set<Endpoint>(['embeddings', 'moderations']);
+
+/** Reads a parsed `usage` value. Embeddings and moderations have input only; elsewhere `completion_tokens` is required. */
 export function mapUsage(endpoint: Endpoint, usage: unknown): UsageReading {
+  if (countsByTokens(endpoint)) return mapTokenUsage(endpoint, usage);
   const input = readUsageObject(usage);
   if (typeof input === 'string') return { problem: input };
   const inputDetails = fieldsOf(input['prompt_tokens_details'] ?? {});
@@ -27,7 +36,7 @@ export function mapUsage(endpoint: Endpoint, usage: unknown): UsageReading {
   const counts = {
     total: input['total_tokens'] ?? 0,
     prompt: input['prompt_tokens'],
-    completion: endpoint === 'embeddings' ? (input['completion_tokens'] ?? 0) : input['completion_tokens'],
+    completion: input['completion_tokens'] ?? (INPUT_ALONE.has(endpoint) ? 0 : undefined),
     cached: inputDetails['cached_tokens'] ?? 0,
     cacheWrite: inputDetails['cache_write_tokens'] ?? 0,
     heard: inputDetails['audio_tokens'] ?? 0,

@@ -3,29 +3,26 @@
  * used is in them; how the call was served stands beside the usage and may multiply every price.
  */
 import { JsonRefusal, scanJsonObject } from '../../kernel/json-scan.ts';
-import { mapUsage as mapCompatible } from '../openai-compatible/map-usage.ts';
-import type { Endpoint, UsageReading } from '../provider.ts';
-import { mapTokenUsage } from './token-usage.ts';
-import { type Fields, fieldsOf, findCountProblem, problemOfRefusal } from '../strict-usage.ts';
+import { mapUsage as mapCompatible, SOUNDS } from '../openai-compatible/map-usage.ts';
+import type { Endpoint, ReportedUsage, UsageReading } from '../provider.ts';
+import { type Fields, fieldsOf, findCountProblem, problemOfRefusal, USAGE_MISSING } from '../strict-usage.ts';
 
 /** Reads the usage of a complete body that was not streamed. */
 export function readBodyUsage(endpoint: Endpoint, body: Buffer): UsageReading {
+  if (SOUNDS.has(endpoint)) return USAGE_MISSING;
   const scan = scanJsonObject(body);
   if (scan instanceof JsonRefusal) return { problem: problemOfRefusal(scan) };
+  // OpenAI charges nothing for moderations, and reports no usage of them.
+  if (endpoint === 'moderations') return { usage: NOTHING };
   const [usage, tier] = ['usage', 'service_tier'].map((name) => {
     const span = scan.field(name);
     return span === undefined ? undefined : scan.readJson(span);
   });
-  return USAGE_BY_TOKENS.has(endpoint)
-    ? chargeTier(mapTokenUsage(endpoint, usage), tier)
-    : mapUsage(endpoint, usage, { service_tier: tier });
+  return mapUsage(endpoint, usage, { service_tier: tier });
 }
 
-/** Endpoints that count `input_tokens` where the older ones count `prompt_tokens`. */
-const USAGE_BY_TOKENS: ReadonlySet<Endpoint> = new Set<Endpoint>(['responses']);
-
 /** `tier` is how the call was served, as the answer says. */
-export function chargeTier(reading: UsageReading, tier: unknown): UsageReading {
+function chargeTier(reading: UsageReading, tier: unknown): UsageReading {
   return 'problem' in reading || isPlain(tier) ? reading : { ...reading, unpriced: ['priority_tier'] };
 }
 
@@ -59,3 +56,11 @@ function isPlain(tier: unknown): boolean {
 }
 
 const PLAIN_TIERS: ReadonlySet<unknown> = new Set(['auto', 'default', 'flex', 'scale']);
+
+const NOTHING: ReportedUsage = {
+  inputTokens: 0,
+  cachedInputTokens: 0,
+  cacheWriteTokens: 0,
+  outputTokens: 0,
+  reasoningTokens: 0,
+};

@@ -9,7 +9,15 @@ import { createStreamTap } from './usage-tap.ts';
 export const openai: Provider = {
   id: 'openai',
   dialects: ['openai'],
-  endpoints: ['chat.completions', 'completions', 'embeddings', 'responses'],
+  endpoints: [
+    'chat.completions',
+    'completions',
+    'embeddings',
+    'responses',
+    'images.generations',
+    'audio.speech',
+    'moderations',
+  ],
   buildRequest,
   readUsage: readBodyUsage,
   createStreamTap,

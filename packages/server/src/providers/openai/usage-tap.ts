@@ -1,10 +1,10 @@
 /** Responsible for watching OpenAI's own streams: they are the compatible ones, and their usage is read as OpenAI's. */
+import { hasTypedEvents, TypedEventsTap } from '../openai-compatible/typed-events-tap.ts';
 import { OpenAiStreamTap } from '../openai-compatible/usage-tap.ts';
 import type { ModelCall, StreamTap } from '../provider.ts';
-import { TypedEventsTap } from './typed-events-tap.ts';
 import { mapUsage } from './map-usage.ts';
 
 export function createStreamTap(call: ModelCall): StreamTap {
-  if (call.endpoint === 'responses') return new TypedEventsTap(call.endpoint);
+  if (hasTypedEvents(call.endpoint)) return new TypedEventsTap(call.endpoint, mapUsage);
   return new OpenAiStreamTap(call, { mapUsage, interruptions: [] });
 }

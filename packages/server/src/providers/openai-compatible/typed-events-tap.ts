@@ -7,19 +7,29 @@ import { JsonRefusal, parseJsonObject } from '../../kernel/json-scan.ts';
 import { NONE } from '../event-stream.ts';
 import { FieldFinder, type FoundField } from '../field-finder.ts';
 import type { Endpoint, StreamSummary, StreamTap, UsageReading } from '../provider.ts';
-import { USAGE_MISSING } from '../strict-usage.ts';
-import { mapTokenUsage } from './token-usage.ts';
-import { chargeTier } from './map-usage.ts';
+import { type Fields, USAGE_MISSING } from '../strict-usage.ts';
+import { mapUsage } from './map-usage.ts';
 
 /** The types of the events that end a stream in order; whatever was used until then, they say. */
 const LAST_EVENTS: Readonly<Partial<Record<Endpoint, readonly string[]>>> = {
   responses: ['response.completed', 'response.incomplete', 'response.failed'],
+  'images.generations': ['image_generation.completed'],
+  'audio.speech': ['speech.audio.done'],
 };
+
+/** True for the endpoints whose streams are of this kind. */
+export function hasTypedEvents(endpoint: Endpoint): boolean {
+  return LAST_EVENTS[endpoint] !== undefined;
+}
+
+/** `answer` is what the usage stood in, as far as it matters. */
+type MapUsage = (endpoint: Endpoint, usage: unknown, answer: Fields) => UsageReading;
 
 type EventField = 'type' | 'usage' | 'error' | 'service_tier';
 
 export class TypedEventsTap implements StreamTap {
   readonly #endpoint: Endpoint;
+  readonly #mapUsage: MapUsage;
   readonly #lastEvents: readonly string[];
   readonly #fields = new FieldFinder<EventField>({
     top: ['type', 'usage', 'error'],
@@ -32,8 +42,9 @@ export class TypedEventsTap implements StreamTap {
   #hasEnded = false;
   #hasFailed = false;
 
-  constructor(endpoint: Endpoint) {
+  constructor(endpoint: Endpoint, map: MapUsage = mapUsage) {
     this.#endpoint = endpoint;
+    this.#mapUsage = map;
     this.#lastEvents = LAST_EVENTS[endpoint] ?? [];
   }
 
@@ -98,7 +109,7 @@ export class TypedEventsTap implements StreamTap {
     const usages = found.filter(({ field }) => field === 'usage');
     if (usages.length > 1) return MALFORMED;
     const usage = usages[0] === undefined ? undefined : parseValue(usages[0].json);
-    return chargeTier(mapTokenUsage(this.#endpoint, usage), readJson(found, 'service_tier'));
+    return this.#mapUsage(this.#endpoint, usage, { service_tier: readJson(found, 'service_tier') });
   }
 }
 

@@ -6,6 +6,17 @@
 import type { Endpoint, ReportedUsage, UsageReading } from '../provider.ts';
 import { type Fields, fieldsOf, findCountProblem, presentClasses, readUsageObject } from '../strict-usage.ts';
 
+/** True for the endpoints that count so; the older ones count `prompt_tokens`. */
+export function countsByTokens(endpoint: Endpoint): boolean {
+  return BY_TOKENS.has(endpoint);
+}
+
+const BY_TOKENS: ReadonlySet<Endpoint> = new Set<Endpoint>([
+  'responses',
+  'images.generations',
+  'audio.speech',
+]);
+
 /** Reads a parsed `usage` value. What is billed by the second of sound has no tokens, and so no usage here. */
 export function mapTokenUsage(endpoint: Endpoint, usage: unknown): UsageReading {
   const fields = readUsageObject(usage);
@@ -56,8 +67,11 @@ function readDetails(usage: Fields, names: readonly string[]): Fields | undefine
 }
 
 /** Where an endpoint makes one medium, and the details do not say otherwise, all that came out is of it. */
-function withMedium(_endpoint: Endpoint, counts: Counts): Counts {
-  return counts;
+function withMedium(endpoint: Endpoint, counts: Counts): Counts {
+  const { output, spoken, drawn, worded } = counts;
+  if (spoken + drawn + worded > 0) return counts;
+  if (endpoint === 'images.generations') return { ...counts, drawn: output };
+  return endpoint === 'audio.speech' ? { ...counts, spoken: output } : counts;
 }
 
 /** `undefined` when the counts contradict each other. */

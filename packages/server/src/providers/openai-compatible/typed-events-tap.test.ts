@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { runTap } from '../../../test/model-call.ts';
+import { mapUsage } from '../openai/map-usage.ts';
 import { TypedEventsTap } from './typed-events-tap.ts';
 
 const USAGE = {
@@ -20,11 +21,11 @@ const REPORT = {
 };
 
 function fixture(name: string): Buffer {
-  return readFileSync(new URL(`__fixtures__/${name}`, import.meta.url));
+  return readFileSync(new URL(`../openai/__fixtures__/${name}`, import.meta.url));
 }
 
 function summaryOf(stream: Buffer | string, cuts: readonly number[] = []) {
-  const { relayed, summary } = runTap(new TypedEventsTap('responses'), Buffer.from(stream), cuts);
+  const { relayed, summary } = runTap(new TypedEventsTap('responses', mapUsage), Buffer.from(stream), cuts);
   assert.equal(relayed, stream.toString());
   return summary;
 }

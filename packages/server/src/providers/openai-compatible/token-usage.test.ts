@@ -29,6 +29,21 @@ describe('mapTokenUsage', () => {
     });
   });
 
+  test('what an endpoint makes is of its medium, unless the details say otherwise', () => {
+    const mapped = (endpoint: 'images.generations' | 'audio.speech', details: object = {}) => {
+      const reading = mapTokenUsage(endpoint, { ...base, ...details });
+      assert.ok('usage' in reading);
+      const { inputTokens, imageInputTokens, outputTokens, imageOutputTokens, audioOutputTokens } =
+        reading.usage;
+      return [inputTokens, imageInputTokens, outputTokens, imageOutputTokens, audioOutputTokens];
+    };
+    const seen = { input_tokens_details: { text_tokens: 30, image_tokens: 70 } };
+    const drawn = { output_tokens_details: { text_tokens: 20, image_tokens: 30 } };
+    assert.deepEqual(mapped('images.generations', seen), [30, 70, 0, 50, undefined]);
+    assert.deepEqual(mapped('images.generations', drawn), [100, undefined, 20, 30, undefined]);
+    assert.deepEqual(mapped('audio.speech'), [100, undefined, 0, undefined, 50]);
+  });
+
   const problems: readonly [string, unknown, string][] = [
     ['no usage', undefined, 'missing'],
     ['seconds in place of tokens', { type: 'duration', seconds: 7 }, 'missing'],
