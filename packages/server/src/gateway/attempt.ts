@@ -194,9 +194,10 @@ export class Attempt implements UpstreamReceiver {
   /** A whole answer that says that the call failed. */
   #endFailure(): void {
     const body = this.#body.whole();
-    const { kind, retry } = this.#provider.classifyFailure(this.#status, body);
+    const failed = this.#provider.classifyFailure(this.#status, body);
+    const { kind, retry } = failed;
     const retryAfter = this.#headers['retry-after'];
-    const refusal = explainFailure({ kind, retry }, { status: this.#status, body, retryAfter });
+    const refusal = explainFailure(failed, { status: this.#status, body, retryAfter });
     const ending = { status: ERRORS[refusal.code].status, error: `provider_${kind}` };
     const resolution = settleFailed(this.#of.decision, this.#status, ending);
     this.#failFirst(refusal, { resolution, reason: kind, retry });

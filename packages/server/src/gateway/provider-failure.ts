@@ -14,6 +14,7 @@ export const STREAM_CUT = new Fault('provider_error', {
 
 const MESSAGE_CHARACTERS_MAX = 1_000;
 const RETRY_AFTER_S_MAX = 3_600;
+const RETRY_AFTER_S_DEFAULT = 1;
 
 export interface ProviderAnswer {
   readonly status: number;
@@ -39,7 +40,7 @@ export function explainFailure(failure: FailureClass, answer: ProviderAnswer): D
     case 'rate_limit':
       return new Denial('rate_limit_exceeded', {
         message: "The provider's own rate limit is reached.",
-        retryAfterMs: retryAfterMs(answer.retryAfter),
+        retryAfterMs: boundRetry(failure.retryAfterMs ?? readRetryAfter(answer.retryAfter)),
         facts: { limit: 'provider' },
       });
     case 'credential':
@@ -89,7 +90,12 @@ function readError(body: Buffer): { message: string | undefined; param: string |
   return { message: text(error?.['message']), param: text(error?.['param']) };
 }
 
-function retryAfterMs(header: string | undefined): number {
-  const seconds = Number(header ?? 1);
-  return 1_000 * (Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds, RETRY_AFTER_S_MAX) : 1);
+/** A date instead of seconds is not read. */
+function readRetryAfter(header: string | undefined): number {
+  return 1_000 * Number(header ?? RETRY_AFTER_S_DEFAULT);
+}
+
+function boundRetry(ms: number): number {
+  const isTime = Number.isFinite(ms) && ms > 0;
+  return isTime ? Math.min(ms, RETRY_AFTER_S_MAX * 1_000) : RETRY_AFTER_S_DEFAULT * 1_000;
 }

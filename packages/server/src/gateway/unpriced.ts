@@ -31,6 +31,9 @@ const STILL_FORMATS: ReadonlySet<string> = new Set(['png', 'webp', 'jpeg']);
 /** Of OpenAI's: they multiply every price. */
 const DEARER_TIERS: ReadonlySet<string> = new Set(['priority', 'fast', 'ultrafast']);
 
+/** Of OpenAI's chat completions. */
+const SEARCH_FIELD = 'web_search_options';
+
 const FINDERS: Readonly<Record<Dialect, (scan: JsonObjectScan) => Denial | undefined>> = {
   openai: findInOpenAi,
   anthropic: findInMessages,
@@ -50,7 +53,9 @@ export function findUnpriced(endpoint: Endpoint, scan: JsonObjectScan): Denial |
 function findInOpenAi(scan: JsonObjectScan): Denial | undefined {
   const tier = scan.field('service_tier');
   const isDearer = tier?.kind === 'string' && DEARER_TIERS.has(scan.readString(tier));
-  return isDearer ? refuseUnpriced('service_tier', 'This service tier') : undefined;
+  if (isDearer) return refuseUnpriced('service_tier', 'This service tier');
+  const searches = (scan.field(SEARCH_FIELD)?.kind ?? 'null') !== 'null';
+  return searches ? refuseUnpriced(SEARCH_FIELD, 'A search, which is charged by the piece,') : undefined;
 }
 
 function findInMessages(scan: JsonObjectScan): Denial | undefined {

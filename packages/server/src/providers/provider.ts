@@ -151,6 +151,8 @@ export interface FailureClass {
   readonly kind: FailureKind;
   /** `elsewhere`: only another target can help. `anywhere`: the same target may also succeed a moment later. */
   readonly retry: 'never' | 'elsewhere' | 'anywhere';
+  /** When the vendor's body says that the same may succeed; most vendors say it in a `retry-after` header. */
+  readonly retryAfterMs?: number;
 }
 
 /** An answer made without any upstream. The chunks together are the body; a streamed answer has one event in each. */

@@ -310,6 +310,11 @@ describeGateway('once a key is known', { config: CONFIG }, (gateway) => {
       { status: 404, code: 'model_not_found', param: 'model' },
     ],
     [
+      'a web search, which has no price',
+      JSON.stringify(chatBody({ web_search_options: {} })),
+      { status: 400, code: 'unsupported_parameter', param: 'web_search_options' },
+    ],
+    [
       'a priority tier, which has no price',
       JSON.stringify(chatBody({ service_tier: 'priority' })),
       { status: 400, code: 'unsupported_parameter', param: 'service_tier' },

@@ -8,13 +8,20 @@ import { fieldsOf } from '../strict-usage.ts';
 
 export function classifyFailure(status: number, body: Buffer): FailureClass {
   // Neither an answer nor an error: whoever sent it is no API server.
-  return failureClass(status < 400 ? 'server' : kindOf(status, readError(body)));
+  if (status < 400) return failureClass('server');
+  const error = readError(body);
+  const { retryAfterMs } = error;
+  return {
+    ...failureClass(kindOf(status, error)),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
 }
 
 interface ErrorParts {
   readonly code: unknown;
   readonly reason: string;
   readonly message: unknown;
+  readonly retryAfterMs: number | undefined;
 }
 
 /** The most particular first. */
@@ -32,11 +39,23 @@ function kindOf(status: number, { code, reason, message }: ErrorParts): FailureK
 function readError(body: Buffer): ErrorParts {
   const parsed = parse(body);
   const error = fieldsOf(fieldsOf(Array.isArray(parsed) ? parsed[0] : parsed)?.['error']);
-  const details = error?.['details'];
-  const info = Array.isArray(details)
-    ? details.map((detail) => fieldsOf(detail)).find((detail) => detail?.['@type'] === ERROR_INFO)
-    : undefined;
-  return { code: error?.['status'], reason: String(info?.['reason']), message: error?.['message'] };
+  const details: unknown = error?.['details'];
+  const detailOf = (type: string) =>
+    Array.isArray(details)
+      ? details.map((detail) => fieldsOf(detail)).find((detail) => detail?.['@type'] === type)
+      : undefined;
+  return {
+    code: error?.['status'],
+    reason: String(detailOf(ERROR_INFO)?.['reason']),
+    message: error?.['message'],
+    retryAfterMs: readDelay(detailOf(RETRY_INFO)?.['retryDelay']),
+  };
+}
+
+/** A `google.protobuf.Duration` as JSON: seconds with up to nine decimals and an `s`. */
+function readDelay(delay: unknown): number | undefined {
+  const [, seconds] = typeof delay === 'string' ? (DURATION.exec(delay) ?? []) : [];
+  return seconds === undefined ? undefined : Math.ceil(Number(seconds) * 1_000);
 }
 
 function parse(body: Buffer): unknown {
@@ -49,6 +68,8 @@ function parse(body: Buffer): unknown {
 }
 
 const ERROR_INFO = 'type.googleapis.com/google.rpc.ErrorInfo';
+const RETRY_INFO = 'type.googleapis.com/google.rpc.RetryInfo';
+const DURATION = /^(\d{1,9}(?:\.\d{1,9})?)s$/;
 
 /** `google.api.ErrorReason`: what is wrong with a key or its project. A key that is not valid comes as a plain 400. */
 const CREDENTIAL_REASON =
