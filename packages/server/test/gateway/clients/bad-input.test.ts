@@ -11,7 +11,10 @@ import {
   callsOf,
   issueKey,
 } from '../support.ts';
-import { type BadRequests, CHAT_COMPLETIONS, type ErrorBody, GEMINI, MESSAGES } from './bad-requests.ts';
+import { CHAT_COMPLETIONS } from './bad-chat.ts';
+import { GEMINI } from './bad-gemini.ts';
+import { MESSAGES } from './bad-messages.ts';
+import type { BadRequests, ErrorBody } from './bad-requests.ts';
 import { type RunningVendor, VENDORS, type Vendor, startVendor } from './vendors.ts';
 
 /** Each client with the vendors whose dialect is another. */
@@ -51,9 +54,9 @@ describe('bad input that would be translated', () => {
     const body = { ...requests.least(model), ...bad.fields };
     const answer = await keyfold.request('POST', requests.path(model), body, key.secret);
     assert.equal(answer.status, 400, answer.text);
-    const told = requests.readError(answer.body as ErrorBody);
+    const told = requests.readError(answer.body);
     assert.deepEqual(told, [bad.code ?? 'invalid_request', bad.param], answer.text);
-    assertShape(requests, answer.body as ErrorBody);
+    assertShape(requests, answer.body);
     assertSaysNothing(answer.text);
     assert.equal(standIn?.heard.length, heardBefore);
     assert.deepEqual(await callsOf(gateway(), key), []);
