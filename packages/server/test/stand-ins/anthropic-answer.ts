@@ -30,6 +30,10 @@ export function writeMessageStream(body: Fields, saying: Saying): string {
   for (const [index, { begin, deltas }] of blocksOf(saying).entries()) {
     events.push(sse('content_block_start', { index, content_block: begin }));
     events.push(...deltas.map((delta) => sse('content_block_delta', { index, delta })));
+    if (saying.breaksOff === true) {
+      const error = { type: 'overloaded_error', message: 'Overloaded' };
+      return `${events.slice(0, -1).join('')}${sse('error', { error })}`;
+    }
     events.push(sse('content_block_stop', { index }));
   }
   const usage = { output_tokens: output, output_tokens_details: details };

@@ -5,6 +5,15 @@ import { writeMessage, writeMessageStream } from './anthropic-answer.ts';
 import { type Fields, fieldsIn, oneOf, refuse } from './strict.ts';
 import { type Format, type Heard, type Request, settingsOf } from './vendor.ts';
 
+/** "Errors", platform.claude.com. */
+const ERROR_TYPES: Readonly<Record<number, string>> = {
+  400: 'invalid_request_error',
+  401: 'authentication_error',
+  403: 'permission_error',
+  404: 'not_found_error',
+  429: 'rate_limit_error',
+};
+
 export function anthropicFormat(secret: string): Format {
   return {
     secret,
@@ -14,9 +23,9 @@ export function anthropicFormat(secret: string): Format {
     writeWhole: ({ path, body }, saying) =>
       path.endsWith('/count_tokens') ? { input_tokens: saying.tokens.input } : writeMessage(body, saying),
     writeStream: ({ body }, saying) => writeMessageStream(body, saying),
-    writeError: (_status, { message }) => ({
+    writeError: (status, { message }) => ({
       type: 'error',
-      error: { type: 'invalid_request_error', message },
+      error: { type: ERROR_TYPES[status] ?? 'api_error', message },
       request_id: 'req_stand_in',
     }),
   };

@@ -20,15 +20,16 @@ export function writeContent(path: string, body: Fields, saying: Saying): Fields
 /** Usage so far comes with each event, and the reason of the end with the last. */
 export function writeContentStream(path: string, body: Fields, saying: Saying): string {
   const pieces = partsOf(body, saying).flatMap(({ deltas }) => deltas);
-  return pieces
-    .map((piece, index) => {
-      const isLast = index === pieces.length - 1;
-      const tokens = isLast ? saying.tokens : { ...saying.tokens, output: 1, reasoning: 0 };
-      const candidate = candidateOf([piece], isLast ? endOf(saying) : {});
-      const event = answerOf(path, { candidates: [candidate], usageMetadata: usageOf(tokens) });
-      return `data: ${JSON.stringify(event)}\r\n\r\n`;
-    })
-    .join('');
+  const events = pieces.map((piece, index) => {
+    const isLast = index === pieces.length - 1;
+    const tokens = isLast ? saying.tokens : { ...saying.tokens, output: 1, reasoning: 0 };
+    const candidate = candidateOf([piece], isLast ? endOf(saying) : {});
+    const event = answerOf(path, { candidates: [candidate], usageMetadata: usageOf(tokens) });
+    return `data: ${JSON.stringify(event)}\r\n\r\n`;
+  });
+  if (saying.breaksOff !== true) return events.join('');
+  const error = { code: 503, message: 'The model is overloaded.', status: 'UNAVAILABLE' };
+  return `${events.slice(0, -1).join('')}data: ${JSON.stringify({ error })}\r\n\r\n`;
 }
 
 interface Piece {

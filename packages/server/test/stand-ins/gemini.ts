@@ -5,6 +5,17 @@ import { contentBody, countBody, embedBody, embedBatchBody } from './gemini-requ
 import { type Fields, fieldsIn, matching, refuse } from './strict.ts';
 import { type Format, type Heard, type Request, settingsOf } from './vendor.ts';
 
+/** google.rpc.Code. */
+const STATUSES: Readonly<Record<number, string>> = {
+  400: 'INVALID_ARGUMENT',
+  401: 'UNAUTHENTICATED',
+  403: 'PERMISSION_DENIED',
+  404: 'NOT_FOUND',
+  429: 'RESOURCE_EXHAUSTED',
+  500: 'INTERNAL',
+  503: 'UNAVAILABLE',
+};
+
 export function geminiFormat(secret: string): Format {
   return {
     secret,
@@ -25,7 +36,7 @@ export function geminiFormat(secret: string): Format {
       }
     },
     writeStream: ({ path, body }, saying) => writeContentStream(path, body, saying),
-    writeError: (code, { message }) => ({ error: { code, message, status: 'INVALID_ARGUMENT' } }),
+    writeError: (code, { message }) => ({ error: { code, message, status: STATUSES[code] ?? 'UNKNOWN' } }),
   };
 }
 

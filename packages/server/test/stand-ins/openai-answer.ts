@@ -32,6 +32,10 @@ export function writeChatStream(body: Fields, saying: Saying, flavour: Flavour):
     if (flavour.reasoningField !== undefined) chunks.push(chunk(reasoningOf(piece, flavour)));
   }
   for (const content of halves(saying.text ?? '')) chunks.push(chunk({ content }));
+  if (saying.breaksOff === true) {
+    const error = { message: 'The server had an error.', type: 'server_error', param: null, code: null };
+    return `${chunks.slice(0, -1).join('')}${sse({ error })}`;
+  }
   for (const [index, { id, type, function: called }] of callsOf(saying).entries()) {
     const begun = { index, id, type, function: { name: called.name, arguments: '' } };
     chunks.push(chunk({ tool_calls: [begun] }));

@@ -52,9 +52,10 @@ export function openAiFormat(secret: string, flavour: Flavour): Format {
         ? writeEmbedding(request.body, saying.tokens)
         : writeChat(request.body, saying, flavour),
     writeStream: ({ body }, saying) => writeChatStream(body, saying, flavour),
-    writeError: (_status, { message, param }) => ({
-      error: { message, type: 'invalid_request_error', param: param === '' ? null : param, code: null },
-    }),
+    writeError: (status, { message, param }) => {
+      const type = status < 500 ? 'invalid_request_error' : 'server_error';
+      return { error: { message, type, param: param === '' ? null : param, code: null } };
+    },
   };
 }
 

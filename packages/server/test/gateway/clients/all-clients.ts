@@ -1,0 +1,15 @@
+/** Test support: the clients of the matrix. */
+import { aiAnthropic, aiGoogle, aiOpenAiChat } from './ai-sdk.ts';
+import { anthropicMessages } from './anthropic.ts';
+import type { ClientKind } from './client.ts';
+import { googleGenAi } from './google.ts';
+import { openaiChat } from './openai.ts';
+
+export const CLIENTS: readonly ClientKind[] = [
+  openaiChat,
+  anthropicMessages,
+  googleGenAi,
+  aiOpenAiChat,
+  aiAnthropic,
+  aiGoogle,
+];
