@@ -33,6 +33,7 @@ export const OPENAI: Flavour = {
   limitField: 'max_completion_tokens',
   wantsReasoningBack: false,
   hasEmbeddings: true,
+  hasResponses: true,
   usageOnLastChoice: false,
   tellsSequence: false,
   writeUsage: (tokens) => ({
@@ -66,6 +67,7 @@ export const DEEPSEEK: Flavour = {
   limitField: 'max_tokens',
   wantsReasoningBack: true,
   hasEmbeddings: false,
+  hasResponses: false,
   usageOnLastChoice: true,
   tellsSequence: false,
   writeUsage: (tokens) => ({
@@ -94,6 +96,7 @@ export const COMPATIBLE: Flavour = {
   limitField: 'max_tokens',
   wantsReasoningBack: false,
   hasEmbeddings: true,
+  hasResponses: false,
   usageOnLastChoice: false,
   tellsSequence: true,
   writeUsage: (tokens) => ({

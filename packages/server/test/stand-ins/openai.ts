@@ -1,9 +1,11 @@
 /**
- * Test support: OpenAI's chat completions and embeddings, as the types of its own client `openai` declare them. The servers
+ * Test support: OpenAI's chat completions, responses and embeddings, as the types of its own client `openai` declare them. The servers
  * that resemble it are flavours of it: see `openai-flavours.ts`.
  */
 import { chatBody } from './openai-request.ts';
 import { readMessages } from './openai-messages.ts';
+import { writeResponse, writeResponseStream } from './openai-responses-answer.ts';
+import { hearResponse } from './openai-responses.ts';
 import { writeChat, writeChatStream } from './openai-answer.ts';
 import {
   BadRequest,
@@ -34,6 +36,7 @@ export interface Flavour {
   /** Usage comes with the last choice of a stream instead of after it. */
   readonly usageOnLastChoice: boolean;
   readonly hasEmbeddings: boolean;
+  readonly hasResponses: boolean;
   /** The sequence that ended an answer is told. */
   readonly tellsSequence: boolean;
   readonly writeUsage: (tokens: Tokens) => Fields;
@@ -43,20 +46,31 @@ export function openAiFormat(secret: string, flavour: Flavour): Format {
   return {
     secret,
     secretOf: ({ headers }) => headers.authorization?.replace(/^Bearer /, ''),
-    hear: (request) =>
-      request.path.endsWith('/embeddings')
+    hear: (request) => {
+      if (isResponse(request, flavour)) return hearResponse(request.body);
+      return request.path === '/v1/embeddings'
         ? hearEmbedding(request.body, flavour)
-        : hearChat(request, flavour),
-    writeWhole: (request, saying) =>
-      request.path.endsWith('/embeddings')
+        : hearChat(request, flavour);
+    },
+    writeWhole: (request, saying) => {
+      if (isResponse(request, flavour)) return writeResponse(request.body, saying);
+      return request.path === '/v1/embeddings'
         ? writeEmbedding(request.body, saying.tokens)
-        : writeChat(request.body, saying, flavour),
-    writeStream: ({ body }, saying) => writeChatStream(body, saying, flavour),
+        : writeChat(request.body, saying, flavour);
+    },
+    writeStream: (request, saying) =>
+      isResponse(request, flavour)
+        ? writeResponseStream(request.body, saying)
+        : writeChatStream(request.body, saying, flavour),
     writeError: (status, { message, param }) => {
       const type = status < 500 ? 'invalid_request_error' : 'server_error';
       return { error: { message, type, param: param === '' ? null : param, code: null } };
     },
   };
+}
+
+function isResponse({ path }: Request, { hasResponses }: Flavour): boolean {
+  return hasResponses && path === '/v1/responses';
 }
 
 function hearChat({ path, body }: Request, flavour: Flavour): Heard {

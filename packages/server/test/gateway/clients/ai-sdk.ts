@@ -59,6 +59,22 @@ export const aiOpenAiChat: ClientKind = {
   readRefusal: (error) => refusalOf(error, (status, body) => readError(status, fieldsOf(body)['error'])),
 };
 
+export const aiOpenAiResponses: ClientKind = {
+  ...aiOpenAiChat,
+  name: '`ai` with `@ai-sdk/openai`, responses',
+  lacks: ['stop sequences', 'a budget of reasoning', 'embeddings', 'counted tokens'],
+  connect: (url, apiKey) => {
+    const provider = createOpenAI({ apiKey, baseURL: `${url}/v1` });
+    return {
+      ask: (ask) =>
+        converse(
+          { model: provider.responses(ask.model), providerOptions: optionsOf(ask, RESPONSES_OPTIONS) },
+          ask,
+        ),
+    };
+  },
+};
+
 export const aiAnthropic: ClientKind = {
   name: '`ai` with `@ai-sdk/anthropic`',
   lacks: ['embeddings', 'counted tokens'],
@@ -95,6 +111,15 @@ export const aiGoogle: ClientKind = {
 };
 
 const OPENAI_OPTIONS = { always: {}, effort: { openai: { reasoningEffort: 'medium' } }, budget: {} };
+/** It asks for the encrypted reasoning by itself where it knows the model's name as one that reasons. */
+const STATELESS = { store: false, include: ['reasoning.encrypted_content'] };
+const RESPONSES_OPTIONS = {
+  always: { openai: STATELESS },
+  effort: {
+    openai: { ...STATELESS, reasoningEffort: 'medium', reasoningSummary: 'auto', forceReasoning: true },
+  },
+  budget: {},
+};
 const ANTHROPIC_OPTIONS = {
   always: { anthropic: { structuredOutputMode: 'outputFormat' } },
   effort: { anthropic: { thinking: { type: 'adaptive' }, effort: 'medium' } },
