@@ -63,14 +63,18 @@ export function describeEndpoint(app: App, endpoint: Endpoint): void {
   } as unknown as RouteConfig);
 }
 
-const DATA_PLANE: readonly {
+interface DataPath {
   readonly path: string;
   readonly summary: string;
   readonly permission: string;
   /** Where an answer is no JSON. */
   readonly answer?: string;
   readonly isModelOptional?: boolean;
-}[] = [
+  /** Sent as a form with a recording. */
+  readonly isForm?: boolean;
+}
+
+const DATA_PLANE: readonly DataPath[] = [
   {
     path: '/v1/chat/completions',
     summary: "OpenAI's chat completions, streamed or not.",
@@ -91,6 +95,18 @@ const DATA_PLANE: readonly {
     answer: 'audio/*',
   },
   {
+    path: '/v1/audio/transcriptions',
+    summary: "OpenAI's transcriptions, streamed or not. Subtitles and plain text come as such.",
+    permission: 'audio',
+    isForm: true,
+  },
+  {
+    path: '/v1/audio/translations',
+    summary: "OpenAI's translations into English. Subtitles and plain text come as such.",
+    permission: 'audio',
+    isForm: true,
+  },
+  {
     path: '/v1/moderations',
     summary: "OpenAI's moderations.",
     permission: 'moderations',
@@ -98,6 +114,9 @@ const DATA_PLANE: readonly {
   },
 ];
 
+const anyForm = z
+  .looseObject({ model: z.string(), file: z.string().openapi({ format: 'binary' }) })
+  .openapi({ description: 'As OpenAI documents it; unknown fields pass through.' });
 const anyObject = z
   .looseObject({})
   .openapi({ description: 'As OpenAI documents it; unknown fields pass through.' });
@@ -111,7 +130,8 @@ export function describeDataPlane(app: App): void {
     scheme: 'bearer',
     description: 'A Keyfold key. Also accepted as `x-api-key` or `x-goog-api-key`.',
   });
-  for (const { path, summary, permission, answer = 'application/json', isModelOptional } of DATA_PLANE) {
+  for (const described of DATA_PLANE) {
+    const { path, summary, permission, answer = 'application/json' } = described;
     app.openAPIRegistry.registerPath({
       method: 'post',
       path,
@@ -119,9 +139,7 @@ export function describeDataPlane(app: App): void {
       summary,
       description: `Needs the permission \`${permission}\`.`,
       security: [{ key: [] }],
-      request: {
-        body: { content: { 'application/json': { schema: isModelOptional === true ? anyObject : anyJson } } },
-      },
+      request: { body: { content: describeBody(described) } },
       responses: {
         200: {
           description: "The provider's answer, or its events when `stream` is true.",
@@ -134,6 +152,11 @@ export function describeDataPlane(app: App): void {
       },
     });
   }
+}
+
+function describeBody({ isForm, isModelOptional }: DataPath) {
+  if (isForm === true) return { 'multipart/form-data': { schema: anyForm } };
+  return { 'application/json': { schema: isModelOptional === true ? anyObject : anyJson } };
 }
 
 export function renderOpenApi(app: App, version: string): object {

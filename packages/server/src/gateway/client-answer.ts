@@ -19,7 +19,11 @@ const DECODED: ReadonlySet<Endpoint> = new Set<Endpoint>([
 ]);
 
 /** Whose answers may be something else than JSON. */
-const UNTYPED: ReadonlySet<Endpoint> = new Set<Endpoint>(['audio.speech']);
+const UNTYPED: ReadonlySet<Endpoint> = new Set<Endpoint>([
+  'audio.speech',
+  'audio.transcriptions',
+  'audio.translations',
+]);
 /** Nothing that a browser would run. */
 const ANSWER_TYPE =
   /^(?:audio\/[\w.+-]{1,40}|text\/(?:plain|vtt)|application\/(?:json|x-subrip|octet-stream))(?: ?; ?[\w.+-]{1,40}=[\w.+-]{1,40})?$/i;

@@ -41,7 +41,9 @@ export async function handleCall(
     }
     exchange.vouch();
 
-    const call = parseCall(path, { body, query: exchange.presented.query });
+    const { presented } = exchange;
+    const contentType = presented.header('content-type');
+    const call = parseCall(path, { body, query: presented.query, contentType });
     const refused =
       call instanceof Denial ? call : await serveCall(rooms, call, { visitor: proved, exchange });
     if (refused !== undefined) {

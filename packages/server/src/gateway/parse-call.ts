@@ -4,8 +4,11 @@ import { Denial } from '../kernel/denial.ts';
 import { JsonRefusal, type JsonObjectScan, scanJsonObject } from '../kernel/json-scan.ts';
 import { DIALECTS, type Endpoint, MODERATION_MODEL } from '../providers/provider.ts';
 import type { Medium } from '../pricing/cost.ts';
+import type { Form } from '../kernel/multipart.ts';
 import { countMediaParts, countPrompts } from './count-inputs.ts';
 import { readMediaOutput } from './media-output.ts';
+import { checkModelName } from './model-name.ts';
+import { isForm, parseForm } from './parse-form.ts';
 import { invalid, readGeneration } from './read-generation.ts';
 import { findUnpriced } from './unpriced.ts';
 
@@ -13,6 +16,7 @@ export interface ParsedCall {
   readonly endpoint: Endpoint;
   readonly body: Buffer;
   readonly scan: JsonObjectScan;
+  readonly form?: Form;
   readonly model: string;
   readonly streamed: boolean;
   /** The client asked for the usage chunk of its stream. */
@@ -25,6 +29,14 @@ export interface ParsedCall {
   readonly tokensBeside: number;
   /** Parts, such as images, that cost more tokens than their text has bytes. */
   readonly mediaParts: number;
+  /** Of a form: the recording in it. */
+  readonly recording?: {
+    readonly bytes: number;
+    /** The most that it is held at. */
+    readonly tokensMax: number;
+    /** It goes through the model's context as a whole. */
+    readonly isWhole: boolean;
+  };
   /** What else than text is to be generated. */
   readonly mediaOutput: readonly Medium[];
 }
@@ -36,6 +48,8 @@ export const ENDPOINT_PERMISSIONS: Readonly<Record<Endpoint, DataPermission>> = 
   responses: 'chat',
   'images.generations': 'images',
   'audio.speech': 'audio',
+  'audio.transcriptions': 'audio',
+  'audio.translations': 'audio',
   moderations: 'moderations',
   messages: 'chat',
   'messages.count_tokens': 'chat',
@@ -46,8 +60,6 @@ export const ENDPOINT_PERMISSIONS: Readonly<Record<Endpoint, DataPermission>> = 
   batchEmbedContents: 'embeddings',
 };
 
-/** No control characters, surrogates or invisible marks: a name is shown, logged and stored. */
-const MODEL_NAME = /^[^\p{Cc}\p{Cs}\p{Cf}]{1,256}$/u;
 const NEVER_STREAMED: ReadonlySet<Endpoint> = new Set<Endpoint>([
   'embeddings',
   'moderations',
@@ -67,10 +79,11 @@ export interface CallPath {
 
 export function parseCall(
   path: CallPath,
-  sent: { readonly body: Buffer; readonly query: string },
+  sent: { readonly body: Buffer; readonly query: string; readonly contentType?: string | undefined },
 ): ParsedCall | Denial {
   const { endpoint } = path;
-  const { body } = sent;
+  const { body, contentType } = sent;
+  if (isForm(endpoint)) return parseForm(endpoint, { body, contentType });
   const scan = scanJsonObject(body);
   if (scan instanceof JsonRefusal) return refuseJson(scan);
   const model = readModel(scan, { inPath: path.model, byDefault: DEFAULT_MODELS[endpoint] });
@@ -117,9 +130,7 @@ function readModel(
   const inBody = span?.kind === 'string' ? scan.readString(span) : undefined;
   const isUnsaid = span === undefined || span.kind === 'null';
   const model = of.inPath ?? inBody ?? (isUnsaid ? of.byDefault : undefined) ?? '';
-  return MODEL_NAME.test(model)
-    ? model
-    : invalid('model', 'must be a name of 1 to 256 characters, none of them invisible');
+  return checkModelName(model);
 }
 
 function readFlag(scan: JsonObjectScan, name: string): boolean | Denial {

@@ -9,6 +9,8 @@ const PATHS: ReadonlyMap<string, Endpoint> = new Map([
   ['/v1/responses', 'responses'],
   ['/v1/images/generations', 'images.generations'],
   ['/v1/audio/speech', 'audio.speech'],
+  ['/v1/audio/transcriptions', 'audio.transcriptions'],
+  ['/v1/audio/translations', 'audio.translations'],
   ['/v1/moderations', 'moderations'],
   ['/v1/messages', 'messages'],
   ['/v1/messages/count_tokens', 'messages.count_tokens'],

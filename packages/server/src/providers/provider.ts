@@ -3,6 +3,7 @@
  * of them; it opens no socket, keeps no state between calls and sees a secret only as an argument.
  */
 import type { JsonObjectScan } from '../kernel/json-scan.ts';
+import type { Form } from '../kernel/multipart.ts';
 
 /** Named as the paths are: `audio.speech` is `/v1/audio/speech`. */
 export type OpenAiEndpoint =
@@ -12,6 +13,8 @@ export type OpenAiEndpoint =
   | 'responses'
   | 'images.generations'
   | 'audio.speech'
+  | 'audio.transcriptions'
+  | 'audio.translations'
   | 'moderations';
 export type AnthropicEndpoint = 'messages' | 'messages.count_tokens';
 /** The methods of `/v1beta/models/{model}:method`. */
@@ -33,6 +36,8 @@ export const DIALECTS: Readonly<Record<Endpoint, Dialect>> = {
   responses: 'openai',
   'images.generations': 'openai',
   'audio.speech': 'openai',
+  'audio.transcriptions': 'openai',
+  'audio.translations': 'openai',
   moderations: 'openai',
   messages: 'anthropic',
   'messages.count_tokens': 'anthropic',
@@ -54,6 +59,8 @@ export interface ModelCall {
   /** The client's body, checked by `scan`, and never changed. */
   readonly body: Buffer;
   readonly scan: JsonObjectScan;
+  /** Where the call is sent as a form: then `scan` has no fields. */
+  readonly form?: Form;
   readonly streamed: boolean;
   /** The client itself asked for the usage of a streamed call, so it must see it. */
   readonly wantsUsageChunk: boolean;

@@ -15,6 +15,7 @@ import {
   listOf,
   oneOf,
   record,
+  refuse,
   text,
 } from './strict.ts';
 
@@ -47,6 +48,9 @@ const SECRET = 'sk-stand-in-0123456789abcdef';
 const input = (value: unknown, at: string) =>
   typeof value === 'string' ? value : listOf(any, { min: 1 })(value, at);
 
+const ONE = { min: 1, max: 1 };
+const bytes: Check<Buffer> = (value, at) => (Buffer.isBuffer(value) ? value : refuse(at, 'must be a file'));
+
 const CHECKS: Readonly<Record<string, Check<Fields>>> = {
   '/v1/responses': record(
     { model: text, input },
@@ -74,6 +78,22 @@ const CHECKS: Readonly<Record<string, Check<Fields>>> = {
   '/v1/audio/speech': record(
     { model: text, input: text, voice: text },
     { instructions: text, response_format: text, stream_format: oneOf('sse', 'audio'), x_new_field: any },
+  ),
+  '/v1/audio/transcriptions': record(
+    { model: listOf(text, ONE), file: listOf(bytes, ONE) },
+    {
+      language: listOf(text, ONE),
+      prompt: listOf(text, ONE),
+      response_format: listOf(oneOf('json', 'text', 'srt', 'vtt', 'verbose_json'), ONE),
+      stream: listOf(oneOf('true', 'false'), ONE),
+      chunking_strategy: listOf(text, ONE),
+      'timestamp_granularities[]': listOf(text),
+      x_new_field: listOf(text),
+    },
+  ),
+  '/v1/audio/translations': record(
+    { model: listOf(text, ONE), file: listOf(bytes, ONE) },
+    { response_format: listOf(text, ONE) },
   ),
   '/v1/moderations': record({ input }, { model: text, x_new_field: any }),
 };

@@ -3,6 +3,7 @@
  * edits: the model's name, `stream_options.include_usage`, and the output limit where the server would not see one.
  */
 import type { JsonObjectScan } from '../../kernel/json-scan.ts';
+import type { Form } from '../../kernel/multipart.ts';
 import { BodyEdits } from '../edit-body.ts';
 import {
   type Endpoint,
@@ -23,11 +24,17 @@ const PATHS: Readonly<Record<OpenAiEndpoint, string>> = {
   responses: '/responses',
   'images.generations': '/images/generations',
   'audio.speech': '/audio/speech',
+  'audio.transcriptions': '/audio/transcriptions',
+  'audio.translations': '/audio/translations',
   moderations: '/moderations',
 };
 
 /** What else than JSON may come back. */
-const ACCEPTED: Readonly<Partial<Record<Endpoint, string>>> = { 'audio.speech': '*/*' };
+const ACCEPTED: Readonly<Partial<Record<Endpoint, string>>> = {
+  'audio.speech': '*/*',
+  'audio.transcriptions': '*/*',
+  'audio.translations': '*/*',
+};
 
 export function buildRequest(
   call: ModelCall,
@@ -38,14 +45,22 @@ export function buildRequest(
     method: 'POST',
     path: PATHS[call.endpoint as OpenAiEndpoint],
     headers: {
-      'content-type': 'application/json',
+      'content-type': call.form?.contentType ?? 'application/json',
       accept: call.streamed ? 'text/event-stream' : (ACCEPTED[call.endpoint] ?? 'application/json'),
       'accept-encoding': 'identity',
       authorization: `Bearer ${secret}`,
       'user-agent': 'keyfold',
     },
-    body: editBody(call, chatLimitField),
+    body:
+      call.form === undefined ? editBody(call, chatLimitField) : renameInForm(call.form, call.upstreamModel),
   };
+}
+
+/** All else passes byte for byte. */
+function renameInForm(form: Form, upstreamModel: string): Buffer {
+  const [model] = form.all('model');
+  const isNamed = model === undefined || form.readText(model) === upstreamModel;
+  return isNamed ? form.body : form.withText(model, upstreamModel);
 }
 
 function editBody(call: ModelCall, chatLimitField: ChatLimitField): Buffer {

@@ -11,12 +11,14 @@ import {
   readUsageObject,
   USAGE_MISSING,
 } from '../strict-usage.ts';
-import { countsByTokens, mapTokenUsage } from './token-usage.ts';
+import { countsByTokens, mapTokenUsage, mayBeText } from './token-usage.ts';
 
 /** Reads the usage of a complete body that was not streamed. */
 export function readBodyUsage(endpoint: Endpoint, body: Buffer): UsageReading {
   if (SOUNDS.has(endpoint)) return USAGE_MISSING;
-  return readUsageField(body, 'usage', (usage) => mapUsage(endpoint, usage));
+  const reading = readUsageField(body, 'usage', (usage) => mapUsage(endpoint, usage));
+  const isText = 'problem' in reading && reading.problem === 'unreadable' && mayBeText(endpoint);
+  return isText ? USAGE_MISSING : reading;
 }
 
 /** What sounds has no place for a usage. */

@@ -16,6 +16,8 @@ export const openAiCompatible: Provider = {
     'embeddings',
     'images.generations',
     'audio.speech',
+    'audio.transcriptions',
+    'audio.translations',
     'moderations',
   ],
   buildRequest,

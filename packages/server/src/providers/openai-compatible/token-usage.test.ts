@@ -44,6 +44,21 @@ describe('mapTokenUsage', () => {
     assert.deepEqual(mapped('audio.speech'), [100, undefined, 0, undefined, 50]);
   });
 
+  test('what was transcribed was heard, unless the details say otherwise', () => {
+    const heard = (details: object) => {
+      const reading = mapTokenUsage('audio.transcriptions', { type: 'tokens', ...base, ...details });
+      assert.ok('usage' in reading);
+      return [reading.usage.inputTokens, reading.usage.audioInputTokens, reading.usage.outputTokens];
+    };
+    assert.deepEqual(heard({}), [0, 100, 50]);
+    assert.deepEqual(heard({ input_token_details: { text_tokens: 30, audio_tokens: 70 } }), [30, 70, 50]);
+    assert.deepEqual(heard({ input_token_details: { text_tokens: 100, audio_tokens: 0 } }), [
+      100,
+      undefined,
+      50,
+    ]);
+  });
+
   const problems: readonly [string, unknown, string][] = [
     ['no usage', undefined, 'missing'],
     ['seconds in place of tokens', { type: 'duration', seconds: 7 }, 'missing'],

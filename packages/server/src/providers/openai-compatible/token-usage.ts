@@ -6,15 +6,22 @@
 import type { Endpoint, ReportedUsage, UsageReading } from '../provider.ts';
 import { type Fields, fieldsOf, findCountProblem, presentClasses, readUsageObject } from '../strict-usage.ts';
 
+/** True where an answer may be text alone, such as subtitles, with no place for a usage. */
+export function mayBeText(endpoint: Endpoint): boolean {
+  return TRANSCRIBES.has(endpoint);
+}
+
 /** True for the endpoints that count so; the older ones count `prompt_tokens`. */
 export function countsByTokens(endpoint: Endpoint): boolean {
   return BY_TOKENS.has(endpoint);
 }
 
+const TRANSCRIBES: ReadonlySet<Endpoint> = new Set<Endpoint>(['audio.transcriptions', 'audio.translations']);
 const BY_TOKENS: ReadonlySet<Endpoint> = new Set<Endpoint>([
   'responses',
   'images.generations',
   'audio.speech',
+  ...TRANSCRIBES,
 ]);
 
 /** Reads a parsed `usage` value. What is billed by the second of sound has no tokens, and so no usage here. */
@@ -33,6 +40,7 @@ export function mapTokenUsage(endpoint: Endpoint, usage: unknown): UsageReading 
     written: input['cache_write_tokens'] ?? 0,
     longWritten: writes['ttl_12h_tokens'] ?? 0,
     heard: input['audio_tokens'] ?? 0,
+    read: input['text_tokens'] ?? 0,
     seen: input['image_tokens'] ?? 0,
     reasoning: output['reasoning_tokens'] ?? 0,
     spoken: output['audio_tokens'] ?? 0,
@@ -53,6 +61,7 @@ interface Counts {
   readonly written: number;
   readonly longWritten: number;
   readonly heard: number;
+  readonly read: number;
   readonly seen: number;
   readonly reasoning: number;
   readonly spoken: number;
@@ -66,9 +75,10 @@ function readDetails(usage: Fields, names: readonly string[]): Fields | undefine
   return name === undefined ? {} : fieldsOf(usage[name]);
 }
 
-/** Where an endpoint makes one medium, and the details do not say otherwise, all that came out is of it. */
+/** Where an endpoint hears or makes one medium, and the details do not say otherwise, all of it is of that. */
 function withMedium(endpoint: Endpoint, counts: Counts): Counts {
-  const { output, spoken, drawn, worded } = counts;
+  const { input, heard, read, output, spoken, drawn, worded } = counts;
+  if (TRANSCRIBES.has(endpoint)) return heard + read > 0 ? counts : { ...counts, heard: input };
   if (spoken + drawn + worded > 0) return counts;
   if (endpoint === 'images.generations') return { ...counts, drawn: output };
   return endpoint === 'audio.speech' ? { ...counts, spoken: output } : counts;

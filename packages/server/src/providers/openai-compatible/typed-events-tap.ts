@@ -15,6 +15,7 @@ const LAST_EVENTS: Readonly<Partial<Record<Endpoint, readonly string[]>>> = {
   responses: ['response.completed', 'response.incomplete', 'response.failed'],
   'images.generations': ['image_generation.completed'],
   'audio.speech': ['speech.audio.done'],
+  'audio.transcriptions': ['transcript.text.done'],
 };
 
 /** True for the endpoints whose streams are of this kind. */

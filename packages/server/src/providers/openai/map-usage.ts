@@ -4,6 +4,7 @@
  */
 import { JsonRefusal, scanJsonObject } from '../../kernel/json-scan.ts';
 import { mapUsage as mapCompatible, SOUNDS } from '../openai-compatible/map-usage.ts';
+import { mayBeText } from '../openai-compatible/token-usage.ts';
 import type { Endpoint, ReportedUsage, UsageReading } from '../provider.ts';
 import { type Fields, fieldsOf, findCountProblem, problemOfRefusal, USAGE_MISSING } from '../strict-usage.ts';
 
@@ -11,7 +12,8 @@ import { type Fields, fieldsOf, findCountProblem, problemOfRefusal, USAGE_MISSIN
 export function readBodyUsage(endpoint: Endpoint, body: Buffer): UsageReading {
   if (SOUNDS.has(endpoint)) return USAGE_MISSING;
   const scan = scanJsonObject(body);
-  if (scan instanceof JsonRefusal) return { problem: problemOfRefusal(scan) };
+  if (scan instanceof JsonRefusal)
+    return mayBeText(endpoint) ? USAGE_MISSING : { problem: problemOfRefusal(scan) };
   // OpenAI charges nothing for moderations, and reports no usage of them.
   if (endpoint === 'moderations') return { usage: NOTHING };
   const [usage, tier] = ['usage', 'service_tier'].map((name) => {

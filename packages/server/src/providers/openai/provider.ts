@@ -16,6 +16,8 @@ export const openai: Provider = {
     'responses',
     'images.generations',
     'audio.speech',
+    'audio.transcriptions',
+    'audio.translations',
     'moderations',
   ],
   buildRequest,

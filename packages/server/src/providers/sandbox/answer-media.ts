@@ -11,6 +11,7 @@ const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggC
 const SAMPLES_PER_SECOND = 8_000;
 const SAMPLES_PER_TOKEN = 400;
 const WAV_HEADER_BYTES = 44;
+const BYTES_PER_TOKEN_HEARD = 1_000;
 
 export function answerImages(call: ModelCall): LocalAnswer {
   const images = Math.min(readCount(call, 'n') ?? 1, IMAGES_MAX);
@@ -37,6 +38,34 @@ export function answerSpeech(call: ModelCall): LocalAnswer {
     { type: 'speech.audio.delta', audio: sound.toString('base64') },
     { type: 'speech.audio.done', usage },
   ]);
+}
+
+/** What a sandbox hears: how long the recording is in bytes. */
+export function answerTranscription(call: ModelCall): LocalAnswer {
+  const { form } = call;
+  const [file] = form?.all('file') ?? [];
+  const bytes = file === undefined ? 0 : file.contentEnd - file.contentStart;
+  const text = `The sandbox heard ${bytes} bytes.`;
+  const input = Math.ceil(bytes / BYTES_PER_TOKEN_HEARD);
+  const output = countTokens(text);
+  const usage = {
+    type: 'tokens',
+    input_tokens: input,
+    input_token_details: { text_tokens: 0, audio_tokens: input },
+    output_tokens: output,
+    total_tokens: input + output,
+  };
+  if (call.streamed) {
+    return stream([
+      { type: 'transcript.text.delta', delta: text },
+      { type: 'transcript.text.done', text, usage },
+    ]);
+  }
+  const [format] = form?.all('response_format') ?? [];
+  const isText = format !== undefined && form?.readText(format) === 'text';
+  return isText
+    ? whole('text/plain; charset=utf-8', text)
+    : whole('application/json', JSON.stringify({ text, usage }));
 }
 
 /** Nothing is ever flagged. */

@@ -5,7 +5,7 @@
 import { anthropic } from '../anthropic/provider.ts';
 import { openAiCompatible } from '../openai-compatible/provider.ts';
 import { DIALECTS, type Endpoint, type LocalAnswer, type ModelCall, type Provider } from '../provider.ts';
-import { answerImages, answerModerations, answerSpeech } from './answer-media.ts';
+import { answerImages, answerModerations, answerSpeech, answerTranscription } from './answer-media.ts';
 import { answerMessages } from './answer-messages.ts';
 import { answer } from './answer.ts';
 
@@ -17,6 +17,8 @@ const ANSWERS: Readonly<Partial<Record<Endpoint, (call: ModelCall) => LocalAnswe
   'messages.count_tokens': answerMessages,
   'images.generations': answerImages,
   'audio.speech': answerSpeech,
+  'audio.transcriptions': answerTranscription,
+  'audio.translations': answerTranscription,
   moderations: answerModerations,
 };
 
@@ -29,6 +31,8 @@ export const sandbox: Provider = {
     'embeddings',
     'images.generations',
     'audio.speech',
+    'audio.transcriptions',
+    'audio.translations',
     'moderations',
     'messages',
     'messages.count_tokens',
