@@ -253,6 +253,11 @@ describe('the input of a request', () => {
       'unsupported_parameter input.1.caller',
     ],
     [
+      'a call that is not waited for',
+      [USER, { ...CALL, async: true }],
+      'unsupported_parameter input.1.async',
+    ],
+    [
       'a signature of no text',
       [USER, { type: 'reasoning', summary: [], encrypted_content: 'text.kf.gemini.x' }],
       'invalid_request input.1.encrypted_content',
@@ -263,6 +268,16 @@ describe('the input of a request', () => {
       'invalid_request input.1.summary.0.type',
     ],
   ];
+  test("an answer as OpenAI's newer models mark it goes on elsewhere", () => {
+    const marked = [
+      USER,
+      { role: 'assistant', content: 'x', phase: 'final_answer' },
+      { ...CALL, async: false, caller: { type: 'direct' } },
+    ];
+    const plain = [USER, { role: 'assistant', content: 'x' }, CALL];
+    assert.deepEqual(accepted(read(...marked)), accepted(read(...plain)));
+  });
+
   for (const [what, input, expected] of refusals) {
     test(`is refused by name: ${what}`, () => {
       assert.equal(refused(read(...input)), expected);

@@ -4,7 +4,7 @@
  */
 import type { AssistantPart, TextPart, ToolResultPart, Turn } from '../chat.ts';
 import { readArguments } from '../openai/read-messages.ts';
-import type { ObjectReader } from '../reading.ts';
+import { isObject, type ObjectReader } from '../reading.ts';
 import { splitSignature } from '../signatures.ts';
 import { readEncrypted } from './encrypted-content.ts';
 import { readInputContent, readInstruction, readOutputContent } from './read-content.ts';
@@ -76,6 +76,8 @@ class ItemCollector implements Input {
     const role = item.requiredText('role');
     const at = item.path;
     if (role === 'assistant') {
+      // An answer is final wherever there is no other kind.
+      item.expect('phase', 'final_answer');
       this.#saidAt(at).push(...readOutputContent(item));
     } else if (role === 'user') {
       this.#endTurns();
@@ -98,6 +100,10 @@ class ItemCollector implements Input {
   }
 
   #addCall(item: ObjectReader): void {
+    const caller = item.value('caller');
+    if (caller !== undefined && !(isObject(caller) && caller['type'] === 'direct'))
+      item.unsupported('caller');
+    item.expect('async', false);
     const { id, signature } = splitSignature(item.requiredText('call_id'));
     const name = item.requiredText('name');
     const call = { kind: 'tool_call', at: item.path, id, name, argumentsJson: readArguments(item) } as const;
