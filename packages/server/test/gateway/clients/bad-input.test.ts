@@ -14,12 +14,14 @@ import {
 import { CHAT_COMPLETIONS } from './bad-chat.ts';
 import { GEMINI } from './bad-gemini.ts';
 import { MESSAGES } from './bad-messages.ts';
+import { RESPONSES } from './bad-responses.ts';
 import type { BadRequests, ErrorBody } from './bad-requests.ts';
 import { type RunningVendor, VENDORS, type Vendor, startVendor } from './vendors.ts';
 
 /** Each client with the vendors whose dialect is another. */
 const CLIENTS: readonly { readonly requests: BadRequests; readonly vendors: readonly string[] }[] = [
   { requests: CHAT_COMPLETIONS, vendors: ['Anthropic', 'Google'] },
+  { requests: RESPONSES, vendors: ['Anthropic', 'Google', 'DeepSeek'] },
   { requests: MESSAGES, vendors: ['OpenAI', 'Google', 'DeepSeek'] },
   { requests: GEMINI, vendors: ['OpenAI', 'Anthropic', 'compatible server'] },
 ];
