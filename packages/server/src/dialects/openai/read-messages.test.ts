@@ -143,6 +143,14 @@ describe('the messages of a request', () => {
     ]);
   });
 
+  test('of an assistant may have what the official client has parsed out of them', () => {
+    const call = { ...CALL, function: { ...CALL.function, parsed_arguments: { a: 1 } } };
+    const parsed = { role: 'assistant', content: '{"b":2}', parsed: { b: 2 }, tool_calls: [call] };
+    const plain = { role: 'assistant', content: '{"b":2}', tool_calls: [CALL] };
+    const user = { role: 'user', content: 'Go' };
+    assert.deepEqual(accepted(read([user, parsed])), accepted(read([user, plain])));
+  });
+
   test('give back signed reasoning, signed text and signed calls', () => {
     const signature = { by: 'gemini', value: 'c2ln' } as const;
     const id = joinSignature('call_1', signature);

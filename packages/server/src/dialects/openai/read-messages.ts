@@ -90,6 +90,8 @@ class TurnCollector implements Conversation {
       calls.length > 0 || said.length > 1
         ? said.filter((part) => part.kind !== 'text' || part.text !== '')
         : said;
+    // What OpenAI's client has made of the text for the program.
+    message.pass('parsed');
     // Answers without citations have an empty list of them.
     if (message.list('annotations').length > 0) message.unsupported('annotations');
     const parts = [...reasoning, ...sign(spoken, textSignature), ...calls];
@@ -110,6 +112,8 @@ function readCall(call: ObjectReader): readonly ToolCallPart[] {
   const { id, signature } = splitSignature(call.requiredText('id'));
   const name = called.requiredText('name');
   const argumentsJson = readArguments(called);
+  // What OpenAI's client has made of the arguments for the program.
+  called.pass('parsed_arguments');
   called.done();
   // Left over from a stream: the place in the list says the same.
   call.pass('index');
