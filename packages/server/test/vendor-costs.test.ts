@@ -199,6 +199,83 @@ const CASES: readonly VendorCase[] = [
     cost: 4_885_000n,
   },
   {
+    what: "OpenAI's responses, cached input and reasoning",
+    format: 'openai',
+    endpoint: 'responses',
+    answer: 'response.json',
+    price: GPT,
+    total: 1_182,
+    // As the chat of the same tokens.
+    cost: 198_100n,
+  },
+  {
+    what: "OpenAI's responses, the same streamed",
+    format: 'openai',
+    endpoint: 'responses',
+    answer: 'response-usage.sse',
+    price: GPT,
+    total: 1_182,
+    cost: 198_100n,
+  },
+  {
+    what: "OpenAI's responses, both lifetimes of cache writes",
+    format: 'openai',
+    endpoint: 'responses',
+    answer: {
+      usage: {
+        input_tokens: 1_000,
+        input_tokens_details: {
+          cached_tokens: 600,
+          cache_write_tokens: 300,
+          cache_write_tokens_details: { ttl_30m_tokens: 100, ttl_12h_tokens: 200 },
+        },
+        output_tokens: 50,
+        output_tokens_details: { reasoning_tokens: 20 },
+        total_tokens: 1_050,
+      },
+    },
+    price: { input: '2', cached_input: '0.2', cache_write: '2.5', long_cache_write: '4', output: '8' },
+    total: 1_050,
+    // 100 × 2000 = 200 000; 600 × 200 = 120 000; 100 × 2500 = 250 000; 200 × 4000 = 800 000; 50 × 8000 = 400 000
+    cost: 1_770_000n,
+  },
+  {
+    what: "OpenAI's images, text and an image read",
+    format: 'openai',
+    endpoint: 'images.generations',
+    answer: {
+      usage: {
+        input_tokens: 50,
+        input_tokens_details: { text_tokens: 40, image_tokens: 10 },
+        output_tokens: 2_112,
+        total_tokens: 2_162,
+      },
+    },
+    price: { input: '5', image_input: '10', output: '10', image_output: '40' },
+    total: 2_162,
+    // 40 × 5000 = 200 000; 10 × 10 000 = 100 000; 2112 × 40 000 = 84 480 000
+    cost: 84_780_000n,
+  },
+  {
+    what: "OpenAI's transcriptions, a prompt beside the recording",
+    format: 'openai',
+    endpoint: 'audio.transcriptions',
+    answer: {
+      text: 'x',
+      usage: {
+        type: 'tokens',
+        input_tokens: 40,
+        input_token_details: { text_tokens: 10, audio_tokens: 30 },
+        output_tokens: 7,
+        total_tokens: 47,
+      },
+    },
+    price: { input: '2.5', audio_input: '6', output: '10' },
+    total: 47,
+    // 10 × 2500 = 25 000; 30 × 6000 = 180 000; 7 × 10 000 = 70 000
+    cost: 275_000n,
+  },
+  {
     what: 'embeddings, which have input alone',
     format: 'openai',
     endpoint: 'embeddings',

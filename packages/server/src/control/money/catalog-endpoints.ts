@@ -5,7 +5,7 @@ import type { Principal } from '../../keys/key.ts';
 import type { Catalog } from '../../pricing/catalog.ts';
 import { type LitellmImport, importLitellmPrices } from '../../pricing/litellm-import.ts';
 import { type ModelPrice, formatUsdPerMillion } from '../../pricing/model-price.ts';
-import { RATE_FIELDS } from '../../pricing/price-fields.ts';
+import { OPTIONAL_RATE_FIELDS, RATE_FIELDS } from '../../pricing/price-fields.ts';
 import { parsePriceInput } from '../../pricing/price-input.ts';
 import type { PriceStore } from '../../pricing/price-store.ts';
 import { SANDBOX, VENDORS } from '../../routing/vendors.ts';
@@ -167,16 +167,24 @@ function knowsProvider(catalog: Catalog, provider: string, nowMs: number): boole
 }
 
 function eventDetail(price: ModelPrice) {
-  return {
-    effective_from: new Date(price.effectiveFromMs).toISOString(),
-    input_usd_per_million: formatUsdPerMillion(price.inputPerMillion),
-    output_usd_per_million: formatUsdPerMillion(price.outputPerMillion),
-  };
+  return { effective_from: new Date(price.effectiveFromMs).toISOString(), ...ratesThatAre(price) };
 }
 
 function previousDetail(price: ModelPrice) {
+  return Object.fromEntries(
+    Object.entries(ratesThatAre(price)).map(([name, usd]) => [`previous_${name}`, usd]),
+  );
+}
+
+/** The classes that have a price of their own. */
+function ratesThatAre(price: ModelPrice): Readonly<Record<string, string>> {
+  const optional = OPTIONAL_RATE_FIELDS.flatMap(([field, rate]) => {
+    const each = price[rate];
+    return each === undefined ? [] : [[field, formatUsdPerMillion(each)] as const];
+  });
   return {
-    previous_input_usd_per_million: formatUsdPerMillion(price.inputPerMillion),
-    previous_output_usd_per_million: formatUsdPerMillion(price.outputPerMillion),
+    input_usd_per_million: formatUsdPerMillion(price.inputPerMillion),
+    output_usd_per_million: formatUsdPerMillion(price.outputPerMillion),
+    ...Object.fromEntries(optional),
   };
 }
