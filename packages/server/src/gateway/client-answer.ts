@@ -1,6 +1,7 @@
 /** Gives the client its answer: as the provider sent it, or translated where the client speaks another dialect. */
 import { FirstToken } from '../dialects/first-token.ts';
 import { providerDialect } from '../dialects/registry.ts';
+import { ResponsesBeginning } from '../dialects/responses/beginning.ts';
 import { StreamTranslator } from '../dialects/stream-translator.ts';
 import type { Nanos } from '@keyfold/protocol';
 import type { Endpoint, ModelCall, Provider } from '../providers/provider.ts';
@@ -85,11 +86,7 @@ export class ClientAnswer {
       },
       tap: provider.createStreamTap(modelCall),
       translator: this.#createTranslator(),
-      // Where there is no decoder the first bytes are the beginning.
-      firstToken:
-        of.keepsBack && DECODED.has(modelCall.endpoint)
-          ? new FirstToken(providerDialect(dialectOf(provider)).createStreamDecoder())
-          : undefined,
+      firstToken: of.keepsBack ? createFirstToken(provider, modelCall.endpoint) : undefined,
       resume: of.resume,
     });
   }
@@ -107,4 +104,12 @@ export class ClientAnswer {
     const { requestId } = this.#exchange;
     return answerContext(this.#call, { target: this.#decision.target, requestId, nowMs: this.#nowMs });
   }
+}
+
+/** Where there is no decoder the first bytes are the beginning. */
+function createFirstToken(provider: Provider, endpoint: Endpoint): FirstToken | undefined {
+  if (endpoint === 'responses') return new FirstToken(new ResponsesBeginning());
+  return DECODED.has(endpoint)
+    ? new FirstToken(providerDialect(dialectOf(provider)).createStreamDecoder())
+    : undefined;
 }

@@ -11,6 +11,7 @@ import {
   PROVIDER_SECRET,
   assertNothingHeld,
   assertRefused,
+  callsOf,
   describeGateway,
   issueKey,
   onlyCall,
@@ -204,6 +205,27 @@ describeGateway("OpenAI's paths beside chat completions", { kinds: ['sqlite'] },
       const calls = rowsOf(await gateway().keyfold.request('GET', `/v1/calls?key_id=${key.id}`));
       for (const call of calls) assert.deepEqual([call['cost_usd'], call['flags']], ['0.00002', []]);
       assert.equal(calls.length, 2);
+    });
+
+    test('that fail before they say anything go to the next target of their route', async () => {
+      const targets = [{ model: `openai/${REASONER}` }, { model: 'sandbox/echo', priority: 1 }];
+      const route = await gateway().keyfold.request('POST', '/v1/routes', { name: 'failing-over', targets });
+      assert.equal(route.status, 201, route.text);
+      const key = await issueKey(gateway(), { budgets: { total_usd: '1' } });
+      const begun = fixture('response-error.sse').toString().split('event: response.output_item')[0] ?? '';
+      const failed = `${begun}event: error\ndata: {"type":"error","message":"overloaded"}\n\n`;
+      standIn().say({ contentType: 'text/event-stream', body: failed });
+      const ask = { model: 'failing-over', input: 'Say this.', stream: true } as const;
+      const streamed = await post(key, '/v1/responses', ask);
+      assert.ok(!streamed.text.includes('overloaded') && streamed.text.includes('Say this.'), streamed.text);
+      const rows = await callsOf(gateway(), key);
+      assert.deepEqual(
+        rows.map((row) => [row['provider'], row['attempt']]),
+        [
+          ['sandbox', 2],
+          ['openai', 1],
+        ],
+      );
     });
 
     test('are answered by the sandbox in the order of the events that a client waits for', async () => {
