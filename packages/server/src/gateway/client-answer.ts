@@ -27,7 +27,7 @@ const UNTYPED: ReadonlySet<Endpoint> = new Set<Endpoint>([
 ]);
 /** Nothing that a browser would run. */
 const ANSWER_TYPE =
-  /^(?:audio\/[\w.+-]{1,40}|text\/(?:plain|vtt)|application\/(?:json|x-subrip|octet-stream))(?: ?; ?[\w.+-]{1,40}=[\w.+-]{1,40})?$/i;
+  /^(?:audio\/[\w.+-]{1,40}|text\/(?:plain|vtt|srt)|application\/(?:json|x-subrip|octet-stream))(?: ?; ?[\w.+-]{1,40}="?[\w.+-]{1,40}"?)?$/i;
 
 export class ClientAnswer {
   readonly #call: ParsedCall;
@@ -58,7 +58,8 @@ export class ClientAnswer {
   /** Of a whole answer; `undefined` where the provider's is none that this call can have. */
   contentType(sent: string | undefined): string | undefined {
     if (!UNTYPED.has(this.#call.endpoint)) return 'application/json';
-    return sent !== undefined && ANSWER_TYPE.test(sent) ? sent : undefined;
+    const type = sent ?? 'application/octet-stream';
+    return ANSWER_TYPE.test(type) ? type : undefined;
   }
 
   respond(status: number, answer: Buffer, of: { readonly contentType: string; readonly cost: Nanos }): void {

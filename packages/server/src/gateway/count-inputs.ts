@@ -13,7 +13,7 @@ export function countMediaParts(endpoint: Endpoint, scan: JsonObjectScan): numbe
   const ofMessages = messages !== undefined && mayHaveParts(scan, messages) ? readList(scan, messages) : [];
   let count = 0;
   for (const message of ofMessages) count += partsOfMessage(message);
-  const input = endpoint === 'embeddings' ? scan.field('input') : undefined;
+  const input = READS_INPUT.has(endpoint) ? scan.field('input') : undefined;
   if (input !== undefined && scan.body.subarray(input.start, input.end).includes(OPEN_BRACE)) {
     count += readList(scan, input).filter((item) => isObject(item)).length;
   }
@@ -39,6 +39,9 @@ function weighItemPart(part: unknown): number {
   const isNamed = part['type'] === 'input_file' && typeof part['file_data'] !== 'string';
   return isNamed ? NAMED_PARTS : 1;
 }
+
+/** Whose inputs are a list in which what is no text is an object. */
+const READS_INPUT: ReadonlySet<Endpoint> = new Set<Endpoint>(['embeddings', 'moderations']);
 
 /** Inline data and files among the parts of Gemini's contents, and a cache that is only named. */
 function countGeminiParts(scan: JsonObjectScan): number {

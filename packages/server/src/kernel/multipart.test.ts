@@ -68,7 +68,12 @@ describe('readForm', () => {
     const [old] = form.all('model');
     const renamed = form.withText(old ?? assert.fail(), 'gpt/ü');
     assert.equal(renamed.toString(), `${before}${field('model', 'gpt/ü')}${after}--b--`);
-    assert.equal(form.contentType, 'multipart/form-data; boundary="b"');
+    assert.equal(form.contentType, 'multipart/form-data; boundary=b');
+    const spaced = read(
+      '--a b\r\nContent-Disposition: form-data; name=x\r\n\r\n1\r\n--a b--',
+      'multipart/form-data; boundary="a b"',
+    );
+    assert.equal(spaced.contentType, 'multipart/form-data; boundary="a b"');
   });
 
   const refused: readonly [string, string, string][] = [

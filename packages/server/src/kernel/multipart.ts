@@ -72,7 +72,9 @@ export class Form {
   }
 
   get contentType(): string {
-    return `multipart/form-data; boundary="${this.boundary}"`;
+    // Not every server takes the quotes where they are not needed.
+    const isToken = TOKEN.test(this.boundary);
+    return `multipart/form-data; boundary=${isToken ? this.boundary : `"${this.boundary}"`}`;
   }
 }
 
@@ -173,5 +175,6 @@ const BOUNDARY = /^ *boundary=(?:"([\w'()+,./:=? -]{1,70})"|([\w'()+,./:=?-]{1,7
 // oxlint-disable-next-line no-control-regex
 const HEADER = /^([!#$%&'*+.^_`|~\w-]{1,64}): *([^\u0000-\u001f\u007f]*)$/;
 const PARAMETER = /^ *; *([!#$%&'*+.^_`|~\w-]{1,64})=(?:"((?:[^"\\]|\\.)*)"|([!#$%&'*+.^_`|~\w-]*)) */;
+const TOKEN = /^[\w'+.-]+$/;
 const NAME = /^[^"\\\r\n]{1,128}$/;
 const PLAIN_ENCODINGS: ReadonlySet<string> = new Set(['binary', '8bit', '7bit']);
