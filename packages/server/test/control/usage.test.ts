@@ -13,7 +13,8 @@ import {
 } from './support.ts';
 
 const COLUMNS =
-  'calls,input_tokens,cached_input_tokens,cache_write_tokens,output_tokens,reasoning_tokens,cost_usd';
+  'calls,input_tokens,cached_input_tokens,cache_write_tokens,audio_input_tokens,image_input_tokens,' +
+  'output_tokens,reasoning_tokens,audio_output_tokens,image_output_tokens,cost_usd';
 
 describeOnEachDatabase('usage and calls', (keyfold) => {
   const usage = (query: string) => keyfold().request('GET', `/v1/usage?${query}`);
@@ -26,8 +27,12 @@ describeOnEachDatabase('usage and calls', (keyfold) => {
         input_tokens: 0,
         cached_input_tokens: 0,
         cache_write_tokens: 0,
+        audio_input_tokens: 0,
+        image_input_tokens: 0,
         output_tokens: 0,
         reasoning_tokens: 0,
+        audio_output_tokens: 0,
+        image_output_tokens: 0,
         cost_usd: '0.00',
       },
     ]);
@@ -148,8 +153,12 @@ describeOnEachDatabase('usage and calls', (keyfold) => {
         input_tokens: 10,
         cached_input_tokens: 0,
         cache_write_tokens: 0,
+        audio_input_tokens: 0,
+        image_input_tokens: 0,
         output_tokens: 5,
         reasoning_tokens: 0,
+        audio_output_tokens: 0,
+        image_output_tokens: 0,
         held_usd: '',
         cost_usd: '0.00002',
         created_at: '',
