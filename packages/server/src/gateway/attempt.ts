@@ -1,18 +1,20 @@
 /** One attempt of a call: sends it, relays its answer, and resolves its reservation exactly once, however it ends. */
 import type { IncomingHttpHeaders } from 'node:http';
 import { ERRORS } from '@keyfold/protocol';
-import { Denial } from '../kernel/denial.ts';
+import type { Denial } from '../kernel/denial.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Resolution } from '../ledger/reservation.ts';
 import type { ModelCall, Provider, StreamSummary } from '../providers/provider.ts';
-import { type Exchange, type UpstreamReceiver, send } from '../upstream/send.ts';
+import type { Exchange, UpstreamReceiver } from '../upstream/send.ts';
 import type { UpstreamFault } from '../upstream/upstream-fault.ts';
-import type { AttemptRooms, Attempted } from './attempted.ts';
+import { type AttemptRooms, type Attempted, modelCallOf } from './attempted.ts';
 import { ClientAnswer } from './client-answer.ts';
 import { Deadline } from './deadline.ts';
+import { dispatch, hideFrom } from './dispatch.ts';
 import { GatheredBody } from './gathered-body.ts';
+import { GuardedReceiver } from './guarded-receiver.ts';
 import { type AttemptFailure, type FailureReason, type Outcome, retryAfterFault } from './outcome.ts';
-import { STREAM_CUT, explainFailure, explainFault } from './provider-failure.ts';
+import { STREAM_CUT, explainFault, judgeFailure } from './provider-failure.ts';
 import { resolveAttempt } from './resolve.ts';
 import {
   CLIENT_GONE,
@@ -52,19 +54,11 @@ export class Attempt implements UpstreamReceiver {
     this.#of = of;
     this.#onOver = onOver;
     this.#answer = new ClientAnswer({ ...of, nowMs: rooms.clock.nowMs() });
-    const { target, outbound, estimate } = of.decision;
-    this.#provider = rooms.targets.providerOf(target);
-    this.#modelCall = {
-      ...outbound.call,
-      upstreamModel: target.upstreamModel,
-      outputTokensCap: estimate.outputTokensCap,
-    };
+    this.#provider = rooms.targets.providerOf(of.decision.target);
+    this.#modelCall = modelCallOf(of.decision);
     this.#cut = new CutStream(of.decision);
-    this.#deadline = new Deadline(of, (fault) => {
-      if (this.#isOver || this.#stream?.hasBegun === true) return;
-      this.#failBroken(fault, 'timeout', ['usage_missing']);
-      this.#upstream?.abort();
-    });
+    // Giving up says whether anything had been sent, and so what it costs.
+    this.#deadline = new Deadline(of, () => this.#upstream?.abort());
   }
 
   get #isOver(): boolean {
@@ -73,16 +67,17 @@ export class Attempt implements UpstreamReceiver {
 
   start(): void {
     const { credential } = this.#of.decision.target;
-    const { credentials, clock } = this.#rooms;
     try {
       if (credential === undefined) {
         this.#answerLocally();
         return;
       }
-      const pool = this.#rooms.targets.poolOf(credential);
-      const secret = credentials.open(credential, this.#of.usesPreviousSecret ? clock.nowMs() : undefined);
       this.#deadline.start();
-      this.#upstream = send(pool, this.#provider.buildRequest(this.#modelCall, secret), this);
+      this.#upstream = dispatch(
+        this.#rooms,
+        { ...this.#of, credential, provider: this.#provider },
+        { modelCall: this.#modelCall, receiver: this.#guarded() },
+      );
     } catch (error) {
       // Nothing was sent: the credential did not open, or its request could not be built.
       const fault =
@@ -95,11 +90,14 @@ export class Attempt implements UpstreamReceiver {
     }
   }
 
+  #guarded(): UpstreamReceiver {
+    return new GuardedReceiver(this, (cause) => this.#breakDown(cause));
+  }
+
   onHead(status: number, headers: IncomingHttpHeaders): void {
     this.#status = status;
     this.#headers = headers;
-    const isEventStream = headers['content-type']?.startsWith('text/event-stream') === true;
-    if (!this.#modelCall.streamed || status !== 200 || !isEventStream) return;
+    if (!this.#modelCall.streamed || status !== 200 || !isEventStream(headers['content-type'])) return;
     this.#stream = this.#answer.createRelay({
       provider: this.#provider,
       modelCall: this.#modelCall,
@@ -112,7 +110,7 @@ export class Attempt implements UpstreamReceiver {
   onBytes(chunk: Buffer): boolean {
     if (this.#isOver) return false;
     if (this.#stream !== undefined) return this.#relay(this.#stream, chunk);
-    if (this.#body.add(chunk)) return true;
+    if (this.#body.add(chunk, this.#status)) return true;
     this.#failBroken(new Fault('provider_error', { internal: 'the answer is too large' }), 'protocol', []);
     this.#upstream?.abort();
     return false;
@@ -120,18 +118,14 @@ export class Attempt implements UpstreamReceiver {
 
   onEnd(): void {
     if (this.#isOver) return;
-    try {
-      if (this.#stream !== undefined) this.#endStream(this.#stream);
-      else if (this.#status >= 200 && this.#status < 300) this.#endAnswer();
-      else this.#endFailure();
-    } catch (error) {
-      // Thrown into the HTTP client it would leave the hold standing and the client waiting.
-      this.#breakDown(new Fault('internal', { internal: 'the answer could not be settled', cause: error }));
-    }
+    if (this.#stream !== undefined) this.#endStream(this.#stream);
+    else if (this.#status >= 200 && this.#status < 300) this.#endAnswer();
+    else this.#endFailure();
   }
 
-  onFault(fault: UpstreamFault): void {
+  onFault(given: UpstreamFault): void {
     if (this.#isOver) return;
+    const fault = this.#deadline.explain(given);
     if (this.#stream !== undefined) this.#breakStream(this.#stream, explainFault(fault), fault.kind);
     else if (this.#isClientGone) this.#resolveGone({ sent: fault.sent });
     else {
@@ -194,13 +188,15 @@ export class Attempt implements UpstreamReceiver {
   /** A whole answer that says that the call failed. */
   #endFailure(): void {
     const body = this.#body.whole();
-    const failed = this.#provider.classifyFailure(this.#status, body);
-    const { kind, retry } = failed;
-    const retryAfter = this.#headers['retry-after'];
-    const refusal = explainFailure(failed, { status: this.#status, body, retryAfter });
-    const ending = { status: ERRORS[refusal.code].status, error: `provider_${kind}` };
+    const { refusal, ...failed } = judgeFailure(this.#provider, {
+      status: this.#status,
+      body,
+      retryAfter: this.#headers['retry-after'],
+      hide: (text) => hideFrom(this.#rooms, this.#of, text),
+    });
+    const ending = { status: ERRORS[refusal.code].status, error: `provider_${failed.reason}` };
     const resolution = settleFailed(this.#of.decision, this.#status, ending);
-    this.#failFirst(refusal, { resolution, reason: kind, retry });
+    this.#failFirst(refusal, { resolution, ...failed });
   }
 
   #endStream(stream: StreamRelay): void {
@@ -212,14 +208,11 @@ export class Attempt implements UpstreamReceiver {
     }
     const isCut = !summary.completed && 'problem' in summary.reading;
     const error = isCut ? 'stream_cut' : undefined;
+    const failed = isCut || stream.isBroken ? ({ failure: 'stream_cut' } as const) : {};
     this.#settleStream(summary, { status: this.#status, error }, () => {
-      if (isCut || stream.isBroken) {
-        stream.fail(STREAM_CUT);
-        this.#onOver({ kind: 'over', tokens: this.#tokens, failure: 'stream_cut' });
-      } else {
-        stream.end();
-        this.#onOver({ kind: 'over', tokens: this.#tokens });
-      }
+      if ('failure' in failed) stream.fail(STREAM_CUT);
+      else stream.end();
+      this.#onOver({ kind: 'over', tokens: this.#tokens, ...failed });
     });
   }
 
@@ -240,25 +233,27 @@ export class Attempt implements UpstreamReceiver {
 
   /** `then` runs when the resolution is with the ledger: at once, unless what was streamed must be counted first. */
   #settleStream(summary: StreamSummary, ending: Ending, then: () => void): void {
-    const settled = this.#cut.settle(this.#rooms.counter, summary, ending);
+    const settled = this.#cut.settle(this.#rooms.counter, summary, {
+      ending,
+      wasPaused: this.#stream?.isPaused === true,
+    });
     const finish = (resolution: Resolution) => {
       this.#resolve(resolution);
       then();
     };
     if (!(settled instanceof Promise)) return finish(settled);
     this.#isCounting = true;
-    settled.then(finish).catch((cause: unknown) => {
-      this.#breakDown(new Fault('internal', { internal: 'a cut stream was not ended', cause }));
-    });
+    settled.then(finish).catch((cause: unknown) => this.#breakDown(cause));
   }
 
   /** What broke may break again: no more is made of the answer, and the hold is what it costs. */
-  #breakDown(fault: Fault): void {
-    if (!this.#isResolved && this.#stream === undefined) {
-      this.#failBroken(fault, 'internal', []);
-      return;
-    }
-    if (!this.#isResolved) this.#resolve(settleAtHold(this.#of.decision, endingOf(fault), []));
+  #breakDown(cause: unknown): void {
+    const fault = new Fault('internal', { internal: 'the answer could not be handled', cause });
+    const isUntold = !this.#isResolved && this.#stream === undefined;
+    if (isUntold) this.#failBroken(fault, 'internal', []);
+    else if (!this.#isResolved) this.#resolve(settleAtHold(this.#of.decision, endingOf(fault), []));
+    this.#upstream?.abort();
+    if (isUntold) return;
     this.#rooms.telemetry.fault(fault, this.#of.exchange.requestId);
     this.#of.exchange.refuse(fault, {});
     this.#onOver({ kind: 'over', tokens: this.#tokens });
@@ -280,20 +275,25 @@ export class Attempt implements UpstreamReceiver {
   /** The client has had nothing yet: what becomes of the call is not decided here. */
   #failFirst(
     refusal: Denial | Fault,
-    of: Pick<AttemptFailure, 'reason' | 'retry'> & { readonly resolution: Resolution },
+    of: Omit<AttemptFailure, 'isCharged'> & { readonly resolution: Resolution },
   ): void {
     if (this.#isResolved) return;
     if (refusal instanceof Fault) this.#rooms.telemetry.fault(refusal, this.#of.exchange.requestId);
     this.#resolve(of.resolution);
-    const { reason, retry, resolution } = of;
-    const retryAfterMs = refusal instanceof Denial ? refusal.detail.retryAfterMs : undefined;
-    const failure = { reason, retry, retryAfterMs, isCharged: resolution.cost > 0n };
+    const { resolution, ...failed } = of;
+    // Where nobody knows what was used it is charged, also where the charge is nothing for want of a price.
+    const failure = { ...failed, isCharged: resolution.usage.certainty !== 'exact' };
     this.#onOver({ kind: 'failed', tokens: this.#tokens, refusal, failure });
   }
 
   #resolve(resolution: Resolution): void {
     this.#isResolved = true;
     this.#deadline.clear();
+    this.#body.free();
     this.#tokens = resolveAttempt(this.#rooms, this.#of.decision, resolution);
   }
+}
+
+function isEventStream(contentType: string | undefined): boolean {
+  return contentType?.toLowerCase().startsWith('text/event-stream') === true;
 }

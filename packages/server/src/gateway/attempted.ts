@@ -1,5 +1,6 @@
 /** What an attempt is made with: the rooms that it needs, and what was decided about it. */
 import type { CredentialStore } from '../credentials/credential-store.ts';
+import type { ModelCall } from '../providers/provider.ts';
 import type { Targets } from '../routing/targets.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import type { Decision } from './decide.ts';
@@ -11,6 +12,15 @@ export interface AttemptRooms extends ResolveRooms {
   readonly targets: Targets;
   readonly credentials: CredentialStore;
   readonly counter: TokenCounter;
+}
+
+/** The call as its provider is asked. */
+export function modelCallOf({ outbound, target, estimate }: Decision): ModelCall {
+  return {
+    ...outbound.call,
+    upstreamModel: target.upstreamModel,
+    outputTokensCap: estimate.outputTokensCap,
+  };
 }
 
 export interface Attempted {

@@ -1,33 +1,38 @@
 /** Where there is another target to ask, this one must not take all the time there is. */
-import type { Fault } from '../kernel/fault.ts';
+import type { UpstreamFault } from '../upstream/upstream-fault.ts';
 import type { Attempted } from './attempted.ts';
-import { explainFault } from './provider-failure.ts';
 
 export class Deadline {
-  readonly #of: Attempted;
-  readonly #onPassed: (fault: Fault) => void;
+  readonly #timeoutMs: number | undefined;
+  readonly #what: string;
+  readonly #onPassed: () => void;
   #timer: NodeJS.Timeout | undefined;
+  #hasPassed = false;
 
-  constructor(of: Attempted, onPassed: (fault: Fault) => void) {
-    this.#of = of;
+  /** Runs only where the call may fall back, and its route sets a time. */
+  constructor({ decision, mayFallBack }: Attempted, onPassed: () => void) {
+    const { firstTokenTimeoutMs, answerTimeoutMs } = decision.selection.retry;
+    const { streamed } = decision.outbound.call;
+    this.#what = streamed ? 'token' : 'answer';
+    this.#timeoutMs = !mayFallBack ? undefined : streamed ? firstTokenTimeoutMs : answerTimeoutMs;
     this.#onPassed = onPassed;
   }
 
-  /** Runs only where the call may fall back, and its route sets a time. */
   start(): void {
-    const { decision, mayFallBack } = this.#of;
-    const { retry } = decision.selection;
-    const { streamed } = decision.outbound.call;
-    const timeoutMs = streamed ? retry.firstTokenTimeoutMs : retry.answerTimeoutMs;
-    if (!mayFallBack || timeoutMs === undefined) return;
-    const detail = `no ${streamed ? 'token' : 'answer'} within ${timeoutMs} ms`;
-    this.#timer = setTimeout(
-      () => this.#onPassed(explainFault({ kind: 'timeout', sent: true, detail })),
-      timeoutMs,
-    );
+    if (this.#timeoutMs === undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#hasPassed = true;
+      this.#onPassed();
+    }, this.#timeoutMs);
   }
 
   clear(): void {
     clearTimeout(this.#timer);
+  }
+
+  /** A call that was given up because of this took too long. */
+  explain(fault: UpstreamFault): UpstreamFault {
+    if (!this.#hasPassed || fault.kind !== 'aborted') return fault;
+    return { ...fault, kind: 'timeout', detail: `no ${this.#what} within ${this.#timeoutMs} ms` };
   }
 }

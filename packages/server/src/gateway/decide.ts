@@ -33,8 +33,8 @@ export interface Decision {
   /** The credential's own, for this attempt alone. */
   readonly place: Admission;
   readonly reservation: Reservation;
-  /** Other targets that this call has not tried. */
-  readonly othersLeft: number;
+  /** There is another target that could serve this call, and has not been tried. */
+  readonly hasOther: boolean;
 }
 
 export interface DecisionRooms {
@@ -55,6 +55,8 @@ export interface Progress {
   readonly attempt: number;
   /** Targets that are not asked again. */
   readonly tried: ReadonlySet<string>;
+  /** The one target that is asked, where it must be that. */
+  readonly only: string | undefined;
   readonly admission: Admission | undefined;
 }
 
@@ -92,10 +94,12 @@ export async function decideAttempt(
     progress.admission ?? (await rooms.limiter.admit(keysOf(by.principal), placed.estimate.tokens));
   if (admission instanceof Denial) {
     placed.place.cancel();
+    rooms.targets.gaveUp(placed.target);
     return admission;
   }
   const giveBack = () => {
     placed.place.cancel();
+    rooms.targets.gaveUp(placed.target);
     // An admission that earlier attempts have used is theirs, too.
     if (progress.admission === undefined) admission.cancel();
   };
@@ -121,42 +125,60 @@ interface Deciding {
   readonly selection: Selection;
 }
 
-type Placed = Pick<Decision, 'target' | 'outbound' | 'estimate' | 'place' | 'othersLeft'>;
+type Prepared = Pick<Decision, 'outbound' | 'estimate'>;
+type Placed = Prepared & Pick<Decision, 'target' | 'place' | 'hasOther'>;
 
-/** The best target that can serve this call and has room for it. The first reason why not, where there is none. */
+/** The best target that can serve this call and has room for it; else why not. */
 async function takePlace(rooms: DecisionRooms, of: Deciding): Promise<Placed | Denial> {
+  const { tried, only } = of.by.progress;
   const under = { isBudgeted: of.budgets.length > 0, isFree: of.by.principal.key.kind === 'test' };
-  let left = of.selection.candidates.filter(({ target }) => !of.by.progress.tried.has(targetId(target)));
+  const asked = { call: of.call, under };
+  const open = of.selection.candidates.filter(({ target }) => !tried.has(targetId(target)));
+  let left = only === undefined ? open : open.filter(({ target }) => targetId(target) === only);
   let refusal: Denial | undefined;
   while (left.length > 0) {
     const chosen = rooms.balancer.choose(left, ({ target }) => rooms.targets.stateOf(target));
     if (chosen === undefined) break;
+    const { target } = chosen;
     left = left.filter((each) => each !== chosen);
-    const placed = await placeAt(rooms, { target: chosen.target, call: of.call, under });
-    if (!(placed instanceof Denial)) return { ...placed, othersLeft: left.length };
-    refusal ??= placed;
+    // Before anything is waited for: of a half-open target there is one probe.
+    rooms.targets.began(target);
+    const placed = await placeAt(rooms, target, asked);
+    if (!(placed instanceof Denial)) {
+      const hasOther = open.some(
+        (each) => each !== chosen && !(prepareFor(rooms, each.target, asked) instanceof Denial),
+      );
+      return { ...placed, target, hasOther };
+    }
+    rooms.targets.gaveUp(target);
+    // What passes by itself is the better reason to be told.
+    if (refusal === undefined || placed.code === 'rate_limit_exceeded') refusal = placed;
   }
   return refusal ?? new Denial('model_not_found', { param: 'model' });
 }
 
+interface Asked {
+  readonly call: ParsedCall;
+  readonly under: { readonly isBudgeted: boolean; readonly isFree: boolean };
+}
+
 async function placeAt(
   rooms: DecisionRooms,
-  of: {
-    readonly target: Target;
-    readonly call: ParsedCall;
-    readonly under: { readonly isBudgeted: boolean; readonly isFree: boolean };
-  },
-): Promise<Omit<Placed, 'othersLeft'> | Denial> {
-  const { target } = of;
-  const outbound = addressCall(of.call, target, rooms.targets.providerOf(target));
+  target: Target,
+  asked: Asked,
+): Promise<(Prepared & Pick<Placed, 'place'>) | Denial> {
+  const prepared = prepareFor(rooms, target, asked);
+  if (prepared instanceof Denial) return prepared;
+  const place = await admitTo(rooms.limiter, target, prepared.estimate.tokens);
+  return place instanceof Denial ? place : { ...prepared, place };
+}
+
+function prepareFor({ targets }: DecisionRooms, target: Target, { call, under }: Asked): Prepared | Denial {
+  const outbound = addressCall(call, target, targets.providerOf(target));
   if (outbound instanceof Denial) return outbound;
-  const estimate = estimateCall(outbound.call, target, {
-    ...of.under,
-    isTranslated: outbound.translation !== undefined,
-  });
-  if (estimate instanceof Denial) return estimate;
-  const place = await admitTo(rooms.limiter, target, estimate.tokens);
-  return place instanceof Denial ? place : { target, outbound, estimate, place };
+  const isTranslated = outbound.translation !== undefined;
+  const estimate = estimateCall(outbound.call, target, { ...under, isTranslated });
+  return estimate instanceof Denial ? estimate : { outbound, estimate };
 }
 
 const UNLIMITED: Admission = {

@@ -45,11 +45,13 @@ export async function handleCall(
     const contentType = presented.header('content-type');
     const call = parseCall(path, { body, query: presented.query, contentType });
     const refused =
-      call instanceof Denial ? call : await serveCall(rooms, call, { visitor: proved, exchange });
+      call instanceof Denial
+        ? { denial: call, hasAttempts: false }
+        : await serveCall(rooms, call, { visitor: proved, exchange });
     if (refused !== undefined) {
       // A signed request is used up whatever becomes of it; that it was used before comes first.
-      const replayed = await rooms.door.use(proved);
-      refuse(rooms, exchange, { denial: replayed ?? refused, visitor });
+      const replayed = refused.hasAttempts ? undefined : await rooms.door.use(proved);
+      refuse(rooms, exchange, { denial: replayed ?? refused.denial, visitor });
     }
   } catch (error) {
     const fault =

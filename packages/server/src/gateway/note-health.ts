@@ -12,6 +12,8 @@ const CREDENTIAL_REST_MS = 60_000;
 /** What says something about the call, or about ourselves, and nothing about the target. */
 const NOTHING_TOLD: ReadonlySet<FailureReason> = new Set<FailureReason>([
   'model',
+  // Another call of the same target may name what it may use.
+  'permission',
   'internal',
   'overloaded',
   'aborted',
@@ -37,5 +39,9 @@ export function noteHealth(health: TargetHealth, target: Target, outcome: Outcom
   } else if (reason === 'rate_limit') {
     const retryAfterMs = outcome.kind === 'failed' ? outcome.failure.retryAfterMs : undefined;
     health.rest(id, retryAfterMs ?? RATE_LIMIT_REST_MS, reason);
-  } else health.failed(id, reason);
+  } else {
+    health.failed(id, reason);
+    const retryAfterMs = outcome.kind === 'failed' ? outcome.failure.retryAfterMs : undefined;
+    if (retryAfterMs !== undefined) health.rest(id, retryAfterMs, reason);
+  }
 }

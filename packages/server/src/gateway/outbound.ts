@@ -27,8 +27,20 @@ export interface Translation {
 type ReadChat = { readonly client: ClientDialect; readonly chat: ChatRequest } | Denial | undefined;
 const chats = new WeakMap<ParsedCall, NonNullable<ReadChat>>();
 
+/** By provider and model, since targets are weighed against each other before one is asked. */
+const addressed = new WeakMap<ParsedCall, Map<string, Outbound | Denial>>();
+
 /** Refused by the name of the client's field where this provider has nothing like it. */
 export function addressCall(call: ParsedCall, target: Target, provider: Provider): Outbound | Denial {
+  const known = addressed.get(call) ?? new Map<string, Outbound | Denial>();
+  const name = `${provider.id} ${target.upstreamModel}`;
+  const outbound = known.get(name) ?? writeFor(call, target, provider);
+  known.set(name, outbound);
+  addressed.set(call, known);
+  return outbound;
+}
+
+function writeFor(call: ParsedCall, target: Target, provider: Provider): Outbound | Denial {
   if (provider.endpoints.includes(call.endpoint)) {
     const stored = call.endpoint === 'responses' ? findStored(call.scan) : undefined;
     return stored ?? { call, translation: undefined };

@@ -11,7 +11,7 @@ export interface AttemptFailure {
   readonly reason: FailureReason;
   readonly retry: FailureClass['retry'];
   /** When the provider said that the same may succeed. */
-  readonly retryAfterMs: number | undefined;
+  readonly retryAfterMs?: number | undefined;
   /** Whether the attempt cost anything: then the same target is not asked again. */
   readonly isCharged: boolean;
 }

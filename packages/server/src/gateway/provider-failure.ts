@@ -4,7 +4,7 @@ import { Denial } from '../kernel/denial.ts';
 import { Fault } from '../kernel/fault.ts';
 import { JsonRefusal, parseJsonObject } from '../kernel/json-scan.ts';
 import { redact } from '../kernel/redact.ts';
-import type { FailureClass } from '../providers/provider.ts';
+import type { FailureClass, FailureKind, Provider } from '../providers/provider.ts';
 import type { UpstreamFault } from '../upstream/upstream-fault.ts';
 
 export const STREAM_CUT = new Fault('provider_error', {
@@ -13,20 +13,49 @@ export const STREAM_CUT = new Fault('provider_error', {
 });
 
 const MESSAGE_CHARACTERS_MAX = 1_000;
-const RETRY_AFTER_S_MAX = 3_600;
-const RETRY_AFTER_S_DEFAULT = 1;
+const RETRY_AFTER_MS_MAX = 3_600_000;
+const RETRY_AFTER_MS_DEFAULT = 1_000;
+/** A shorter secret, such as the `none` of a server that wants none, is a word like any other. */
+const SECRET_CHARACTERS_MIN = 5;
+const PRIVATE_ADDRESS =
+  /\b(?:10\.\d{1,3}|127\.\d{1,3}|169\.254|172\.(?:1[6-9]|2\d|3[01])|192\.168)\.\d{1,3}\.\d{1,3}(?::\d{1,5})?\b/g;
 
 export interface ProviderAnswer {
   readonly status: number;
   readonly body: Buffer;
+  /** As it came. */
   readonly retryAfter: string | undefined;
+  /** Takes out of the provider's words what is not for clients. */
+  readonly hide: (text: string) => string;
 }
 
-/** The provider answered with an error. Only what is wrong with the request itself is passed on in its own words. */
-export function explainFailure(failure: FailureClass, answer: ProviderAnswer): Denial | Fault {
-  switch (failure.kind) {
+export interface JudgedFailure {
+  /** For the client. */
+  readonly refusal: Denial | Fault;
+  readonly reason: FailureKind;
+  readonly retry: FailureClass['retry'];
+  /** When the provider says that the same may succeed; always there for a rate limit. */
+  readonly retryAfterMs: number | undefined;
+}
+
+/** What it means that the provider answered with an error. */
+export function judgeFailure(provider: Provider, answer: ProviderAnswer): JudgedFailure {
+  const { kind, retry, retryAfterMs } = provider.classifyFailure(answer.status, answer.body);
+  const told = retryAfterMs ?? readRetryAfter(answer.retryAfter);
+  const bounded = told === undefined ? undefined : Math.min(told, RETRY_AFTER_MS_MAX);
+  const waitMs = bounded ?? (kind === 'rate_limit' ? RETRY_AFTER_MS_DEFAULT : undefined);
+  return { refusal: explainFailure(kind, answer, waitMs), reason: kind, retry, retryAfterMs: waitMs };
+}
+
+/** Only what is wrong with the request itself is passed on in the provider's own words. */
+function explainFailure(
+  kind: FailureKind,
+  answer: ProviderAnswer,
+  retryAfterMs: number | undefined,
+): Denial | Fault {
+  switch (kind) {
     case 'request': {
-      const { message, param } = readError(answer.body);
+      const { message, param } = readError(answer);
       return new Denial('invalid_request', {
         message: message ?? `The provider refused the request with status ${answer.status}.`,
         ...(param === undefined ? {} : { param }),
@@ -40,12 +69,13 @@ export function explainFailure(failure: FailureClass, answer: ProviderAnswer): D
     case 'rate_limit':
       return new Denial('rate_limit_exceeded', {
         message: "The provider's own rate limit is reached.",
-        retryAfterMs: boundRetry(failure.retryAfterMs ?? readRetryAfter(answer.retryAfter)),
+        ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
         facts: { limit: 'provider' },
       });
     case 'credential':
     case 'quota':
-      return providerFault(`it refuses Keyfold's credential (${failure.kind})`, answer.status);
+    case 'permission':
+      return providerFault(`it refuses Keyfold's credential (${kind})`, answer.status);
     case 'overload':
     case 'server':
       return providerFault(`it failed with status ${answer.status}`, answer.status);
@@ -81,21 +111,29 @@ function providerFault(what: string, status: number): Fault {
   });
 }
 
-function readError(body: Buffer): { message: string | undefined; param: string | undefined } {
+function readError({ body, hide }: ProviderAnswer): {
+  message: string | undefined;
+  param: string | undefined;
+} {
   const parsed = parseJsonObject(body);
   const error =
     parsed instanceof JsonRefusal ? undefined : (parsed['error'] as Record<string, unknown> | undefined);
   const text = (value: unknown) =>
-    typeof value === 'string' ? redact(value).slice(0, MESSAGE_CHARACTERS_MAX) : undefined;
+    typeof value === 'string' ? redact(hide(value)).slice(0, MESSAGE_CHARACTERS_MAX) : undefined;
   return { message: text(error?.['message']), param: text(error?.['param']) };
 }
 
-/** A date instead of seconds is not read. */
-function readRetryAfter(header: string | undefined): number {
-  return 1_000 * Number(header ?? RETRY_AFTER_S_DEFAULT);
+/** Where a provider is asked, and with what: servers of one's own repeat it in their errors. */
+export function hideInternals(
+  text: string,
+  of: { readonly secret: string; readonly baseUrl: string },
+): string {
+  const hidden = of.secret.length < SECRET_CHARACTERS_MIN ? text : text.replaceAll(of.secret, '[redacted]');
+  return hidden.replaceAll(new URL(of.baseUrl).host, '[provider]').replaceAll(PRIVATE_ADDRESS, '[address]');
 }
 
-function boundRetry(ms: number): number {
-  const isTime = Number.isFinite(ms) && ms > 0;
-  return isTime ? Math.min(ms, RETRY_AFTER_S_MAX * 1_000) : RETRY_AFTER_S_DEFAULT * 1_000;
+/** A date instead of seconds is not read. */
+function readRetryAfter(header: string | undefined): number | undefined {
+  const seconds = header === undefined ? NaN : Number(header);
+  return Number.isFinite(seconds) && seconds > 0 ? seconds * 1_000 : undefined;
 }

@@ -20,8 +20,7 @@ export function resolveAttempt(
   resolution: Resolution,
 ): number | undefined {
   const tokens = tokensOf(resolution);
-  place.finish(tokens);
-  rooms.telemetry.resolved(countCall(reservation, resolution, rooms.clock.nowMs()));
+  // The ledger first: whatever else broke here must not keep it from being told.
   rooms.ledger.resolve(reservation, resolution).then(
     (isFirst) => {
       if (!isFirst) rooms.telemetry.resolvedTwice(reservation.id);
@@ -29,5 +28,7 @@ export function resolveAttempt(
     // The hold stands until a later try writes the resolution, or recovery charges it at the estimate.
     (error: unknown) => rooms.telemetry.settlementFailed(reservation.id, error),
   );
+  place.finish(tokens);
+  rooms.telemetry.resolved(countCall(reservation, resolution, rooms.clock.nowMs()));
   return tokens;
 }

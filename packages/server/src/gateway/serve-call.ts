@@ -3,6 +3,7 @@
  * byte, as long as the route and its targets allow. Every attempt is reserved, resolved and recorded by itself.
  */
 import { setTimeout as wait } from 'node:timers/promises';
+import { ERRORS } from '@keyfold/protocol';
 import { Denial } from '../kernel/denial.ts';
 import { Fault } from '../kernel/fault.ts';
 import { STALE } from '../ledger/ledger.ts';
@@ -14,7 +15,7 @@ import type { AttemptRooms } from './attempted.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import { type Decision, type DecisionRooms, type Progress, decideAttempt } from './decide.ts';
 import { noteHealth } from './note-health.ts';
-import type { AttemptFailure, Outcome } from './outcome.ts';
+import type { AttemptFailure, FailureReason, Outcome } from './outcome.ts';
 import type { ParsedCall } from './parse-call.ts';
 import { callHeaders } from './response-headers.ts';
 
@@ -29,17 +30,29 @@ const PAUSE_MS = 100;
 /** A target that wants to be left alone for longer than this is not waited for. */
 const PAUSE_MS_MAX = 2_000;
 
+/** What a secret may be met with that the provider does not know yet. */
+const REFUSALS: ReadonlySet<FailureReason> = new Set<FailureReason>(['credential', 'permission']);
+
 export const DOOR_RULES = { acceptsVersion1: true };
 
-/** A denial where nothing was sent; else the client has its answer when this resolves. */
+/** Why the client gets no answer of a provider. */
+export interface Refused {
+  readonly denial: Denial;
+  /** What the request claims was used up by an attempt before. */
+  readonly hasAttempts: boolean;
+}
+
+/** Where a policy refused the call or its next attempt; else the client has its answer when this resolves. */
 export async function serveCall(
   rooms: ServeRooms,
   call: ParsedCall,
   by: { readonly visitor: Proved; readonly exchange: ClientExchange },
-): Promise<Denial | undefined> {
+): Promise<Refused | undefined> {
   const serving = new Serving(rooms, call, by.exchange);
   return serving.run(by.visitor);
 }
+
+type Failed = Extract<Outcome, { readonly kind: 'failed' }>;
 
 class Serving {
   readonly #rooms: ServeRooms;
@@ -47,7 +60,13 @@ class Serving {
   readonly #exchange: ClientExchange;
   readonly #tried = new Set<string>();
   #attempts = 0;
+  /** Attempts with the secret from before a rotation: they count against no limit of attempts. */
+  #secondSecrets = 0;
+  /** Whose new secret was refused, so that the one before is tried next: a target's id. */
+  #secondSecretOf: string | undefined;
   #admission: Admission | undefined;
+  /** Of all attempts together; `undefined` once those of one are not known. */
+  #tokens: number | undefined = 0;
   #running: Attempt | undefined;
   #isClientGone = false;
 
@@ -57,36 +76,41 @@ class Serving {
     this.#exchange = exchange;
   }
 
-  async run(visitor: Proved): Promise<Denial | undefined> {
-    let decision = await this.#decide(visitor, visitor.claim);
-    if (decision instanceof Denial) return decision;
+  async run(visitor: Proved): Promise<Refused | undefined> {
+    const first = await this.#decide(visitor, visitor.claim);
+    if (first instanceof Denial) return { denial: first, hasAttempts: false };
     this.#exchange.onGone(() => {
       this.#isClientGone = true;
       this.#running?.leave();
     });
-    let usesPreviousSecret = false;
+    try {
+      const denial = await this.#serve(visitor, first);
+      return denial === undefined ? undefined : { denial, hasAttempts: true };
+    } finally {
+      // One call to the key, however many attempts it took and whatever broke between them.
+      first.admission.finish(this.#tokens);
+    }
+  }
+
+  async #serve(visitor: Proved, first: Decision): Promise<Denial | undefined> {
+    let decision = first;
     for (;;) {
-      const outcome = await this.#attempt(decision, usesPreviousSecret);
-      if (outcome.kind !== 'failed') break;
-      const { failure } = outcome;
-      // The secret that was rotated in is refused: the one before it may still be good.
-      usesPreviousSecret = !usesPreviousSecret && this.#hasPreviousSecret(decision, failure);
-      const next = await this.#decideNext(visitor, { decision, failure, usesPreviousSecret });
+      const outcome = await this.#attempt(decision);
+      if (outcome.kind !== 'failed') return undefined;
+      const next = await this.#decideNext(visitor, decision, outcome);
+      if (next instanceof Denial && !isOfRequest(next)) return next;
       if (next === undefined || next instanceof Denial) {
-        if (!this.#isClientGone) {
-          this.#exchange.refuse(next ?? outcome.refusal, callHeaders(decision, undefined));
-        }
-        break;
+        if (!this.#isClientGone) this.#exchange.refuse(outcome.refusal, callHeaders(decision, undefined));
+        return undefined;
       }
       decision = next;
     }
-    return undefined;
   }
 
-  async #attempt(decision: Decision, usesPreviousSecret: boolean): Promise<Outcome> {
-    const { credential } = decision.target;
-    const mayFallBack = decision.othersLeft > 0 && this.#attempts < decision.selection.retry.attemptsMax;
-    if (credential !== undefined) this.#rooms.targets.health.began(targetId(decision.target));
+  async #attempt(decision: Decision): Promise<Outcome> {
+    const { target } = decision;
+    const usesPreviousSecret = this.#secondSecretOf === targetId(target);
+    const mayFallBack = decision.hasOther && this.#hasAttemptsLeft(decision);
     const outcome = await new Promise<Outcome>((resolve) => {
       this.#running = new Attempt(
         this.#rooms,
@@ -96,42 +120,43 @@ class Serving {
       if (this.#isClientGone) this.#running.leave();
       else this.#running.start();
     });
-    noteHealth(this.#rooms.targets.health, decision.target, outcome);
-    if (outcome.kind !== 'failed') decision.admission.finish(outcome.tokens);
+    const { tokens } = outcome;
+    this.#tokens = this.#tokens === undefined || tokens === undefined ? undefined : this.#tokens + tokens;
+    const isSecondNext = !usesPreviousSecret && this.#hasPreviousSecret(decision, outcome);
+    this.#secondSecretOf = isSecondNext ? targetId(target) : undefined;
+    // A secret that was just rotated in and is refused says nothing until the one before is, too.
+    if (isSecondNext) this.#rooms.targets.gaveUp(target);
+    else noteHealth(this.#rooms.targets.health, target, outcome);
     return outcome;
   }
 
   /** The next attempt; `undefined` when there is none to make. */
   async #decideNext(
     visitor: Proved,
-    of: {
-      readonly decision: Decision;
-      readonly failure: AttemptFailure;
-      readonly usesPreviousSecret: boolean;
-    },
+    decision: Decision,
+    { failure }: Failed,
   ): Promise<Decision | Denial | undefined> {
-    const { decision, failure } = of;
-    const isSame = of.usesPreviousSecret || this.#mayRepeat(decision, failure);
-    if (!isSame) this.#tried.add(targetId(decision.target));
-    const mayGoOn =
-      failure.retry !== 'never' &&
-      this.#attempts < decision.selection.retry.attemptsMax &&
-      (isSame || decision.othersLeft > 0);
-    if (mayGoOn && isSame && !of.usesPreviousSecret) await this.#pause(failure);
-    if (!mayGoOn || this.#isClientGone) {
-      decision.admission.finish(undefined);
-      return undefined;
+    if (this.#secondSecretOf !== undefined) {
+      this.#secondSecrets++;
+      return this.#isClientGone ? undefined : this.#decide(visitor, []);
     }
-    const next = await this.#decide(visitor, []);
-    if (next instanceof Denial) decision.admission.finish(undefined);
-    return next;
+    if (failure.retry === 'never' || !this.#hasAttemptsLeft(decision)) return undefined;
+    if (this.#mayRepeat(decision, failure)) await this.#pause(failure);
+    else if (decision.hasOther) this.#tried.add(targetId(decision.target));
+    else return undefined;
+    return this.#isClientGone ? undefined : this.#decide(visitor, []);
+  }
+
+  #hasAttemptsLeft({ selection }: Decision): boolean {
+    return this.#attempts - this.#secondSecrets < selection.retry.attemptsMax;
   }
 
   /** Only a route asks the same target again, and only where the failure cost nothing. */
   #mayRepeat(decision: Decision, { retry, isCharged, retryAfterMs = 0, reason }: AttemptFailure): boolean {
     const { route } = decision.selection;
-    const isWorthIt = retry === 'anywhere' || (reason === 'rate_limit' && retryAfterMs <= PAUSE_MS_MAX);
-    return route !== undefined && decision.othersLeft === 0 && !isCharged && isWorthIt;
+    const isWorthIt = retry === 'anywhere' || reason === 'rate_limit';
+    const isSoon = retryAfterMs <= PAUSE_MS_MAX;
+    return route !== undefined && !decision.hasOther && !isCharged && isWorthIt && isSoon;
   }
 
   #pause({ retryAfterMs }: AttemptFailure): Promise<void> {
@@ -139,13 +164,23 @@ class Serving {
     return wait(Math.max(pauseMs, retryAfterMs ?? 0));
   }
 
-  #hasPreviousSecret({ target }: Decision, { reason }: AttemptFailure): boolean {
+  #hasPreviousSecret({ target }: Decision, outcome: Outcome): boolean {
     const previous = target.credential?.previous;
-    return reason === 'credential' && previous !== undefined && previous.untilMs > this.#rooms.clock.nowMs();
+    return (
+      outcome.kind === 'failed' &&
+      REFUSALS.has(outcome.failure.reason) &&
+      previous !== undefined &&
+      previous.untilMs > this.#rooms.clock.nowMs()
+    );
   }
 
   #progress(): Progress {
-    return { attempt: this.#attempts + 1, tried: this.#tried, admission: this.#admission };
+    return {
+      attempt: this.#attempts + 1,
+      tried: this.#tried,
+      only: this.#secondSecretOf,
+      admission: this.#admission,
+    };
   }
 
   async #decide(visitor: Proved, claims: Proved['claim']): Promise<Decision | Denial> {
@@ -173,4 +208,10 @@ class Serving {
     }
     throw new Fault('unavailable', { internal: 'the key kept changing while the call was decided' });
   }
+}
+
+/** What refuses the call at one target because of what it asks for. That is no answer to why another could not serve it. */
+function isOfRequest({ code }: Denial): boolean {
+  const { status } = ERRORS[code];
+  return status === 400 || status === 404;
 }

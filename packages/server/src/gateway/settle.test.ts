@@ -70,11 +70,12 @@ describe('settling', () => {
     completed: false,
     trailing: undefined,
   };
+  const EARLY = { reading: { usage: { ...USAGE, inputTokens: 1 } }, completed: false, trailing: undefined };
   const SILENT = { reading: { problem: 'missing' as const }, completed: false, trailing: undefined };
   const ENDING = { status: 200, error: 'stream_cut' };
 
   test('a stream that was cut off is charged at its hold, unless its credential says otherwise', () => {
-    const full = settleStream(decided(10n * DOLLAR), { summary: PARTIAL, ending: ENDING });
+    const full = settleStream(decided(10n * DOLLAR), { summary: PARTIAL, ending: ENDING, isWhole: true });
     assert.deepEqual([full.cost, full.usage.certainty], [10n * DOLLAR, 'estimated']);
     assert.deepEqual(full.flags, ['usage_missing', 'estimated']);
   });
@@ -82,23 +83,33 @@ describe('settling', () => {
   test('by policy it is charged at what it had reported, or at what was counted', () => {
     for (const [policy, summary, counted] of [
       ['usage', PARTIAL, undefined],
-      ['streamed', PARTIAL, undefined],
+      ['streamed', PARTIAL, { inputTokens: 0, outputTokens: 2 }],
+      ['streamed', EARLY, { inputTokens: 9, outputTokens: 2 }],
       ['streamed', SILENT, { inputTokens: 1, outputTokens: 2 }],
     ] as const) {
-      const settled = settleStream(decided(10n * DOLLAR, policy), { summary, ending: ENDING, counted });
+      const settled = settleStream(decided(10n * DOLLAR, policy), {
+        summary,
+        ending: ENDING,
+        isWhole: true,
+        counted,
+      });
       assert.deepEqual([settled.cost, settled.usage.certainty], [3n * DOLLAR, 'counted'], policy);
       assert.deepEqual(settled.flags, ['stream_incomplete']);
     }
   });
 
   test('what was not reported or cannot be counted is charged at the hold, and nothing above it is', () => {
-    for (const [policy, counted] of [
-      ['usage', undefined],
-      ['streamed', undefined],
-      ['streamed', { inputTokens: 1, outputTokens: 20 }],
+    for (const [policy, summary, isWhole, counted] of [
+      ['usage', SILENT, true, undefined],
+      ['usage', EARLY, true, undefined],
+      ['usage', PARTIAL, false, undefined],
+      ['streamed', SILENT, true, undefined],
+      ['streamed', PARTIAL, true, undefined],
+      ['streamed', SILENT, true, { inputTokens: 1, outputTokens: 20 }],
+      ['streamed', SILENT, false, { inputTokens: 1, outputTokens: 2 }],
     ] as const) {
       const decision = decided(10n * DOLLAR, policy);
-      const settled = settleStream(decision, { summary: SILENT, ending: ENDING, counted });
+      const settled = settleStream(decision, { summary, ending: ENDING, isWhole, counted });
       assert.deepEqual([settled.cost, settled.usage.certainty], [10n * DOLLAR, 'estimated'], policy);
     }
   });

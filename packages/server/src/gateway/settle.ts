@@ -4,6 +4,7 @@ import type { Fault } from '../kernel/fault.ts';
 import type { Resolution } from '../ledger/reservation.ts';
 import { type Medium, costOf, findUnpricedMedia } from '../pricing/cost.ts';
 import { type ModelPrice, NO_USAGE, type Usage } from '../pricing/model-price.ts';
+import type { StreamPolicy } from '../credentials/credential.ts';
 import type { ReportedUsage, StreamSummary, UsageReading } from '../providers/provider.ts';
 import { sumInput, sumOutput } from '../providers/sum-usage.ts';
 import type { Decision } from './decide.ts';
@@ -63,6 +64,8 @@ function chargeWithinRange(price: ModelPrice, usage: Usage): Charge | undefined 
 export interface CutOrWhole {
   readonly summary: StreamSummary;
   readonly ending: Ending;
+  /** All that came of a stream that was cut off was read. */
+  readonly isWhole: boolean;
   /** What the bytes of a stream that was cut off were counted at, where its credential's policy wants that. */
   readonly counted?: Pick<ReportedUsage, 'inputTokens' | 'outputTokens'> | undefined;
 }
@@ -71,7 +74,10 @@ export interface CutOrWhole {
  * Usage is final only in a stream that was complete: some servers report running totals. What one that was cut off is
  * charged, its credential's policy says.
  */
-export function settleStream(decision: Decision, { summary, ending, counted }: CutOrWhole): Resolution {
+export function settleStream(
+  decision: Decision,
+  { summary, ending, isWhole, counted }: CutOrWhole,
+): Resolution {
   const { reading, completed } = summary;
   if (completed) {
     return ending.error === undefined || 'usage' in reading
@@ -81,21 +87,35 @@ export function settleStream(decision: Decision, { summary, ending, counted }: C
   const isCut = ending.error !== undefined || 'problem' in reading;
   const flag = isCut ? 'usage_missing' : 'stream_incomplete';
   const policy = decision.target.credential?.streamPolicy ?? 'full';
-  const partial = policy === 'full' ? undefined : settlePartial(decision, reading, { ending, counted });
+  const usage = policy === 'full' || !isWhole ? undefined : partialUsage(policy, reading, counted);
+  const partial = usage === undefined ? undefined : settlePartial(decision, usage, ending);
   return partial ?? settleAtHold(decision, ending, [flag]);
 }
 
-/** What had come when the stream was cut off: as its provider had reported it until then, or as it was counted. */
-function settlePartial(
-  decision: Decision,
+/**
+ * What had come when the stream was cut off, as far as that can be known. A report that came early tells the input, and may
+ * tell nothing of the output yet: then it is counted, or not known.
+ */
+function partialUsage(
+  policy: Exclude<StreamPolicy, 'full'>,
   reading: UsageReading,
-  { ending, counted }: Omit<CutOrWhole, 'summary'>,
-): Resolution | undefined {
-  const usage = 'usage' in reading ? reading.usage : counted;
+  counted: CutOrWhole['counted'],
+): ReportedUsage | undefined {
+  const reported = 'usage' in reading ? reading.usage : undefined;
+  if (policy === 'usage') return reported !== undefined && sumOutput(reported) > 0 ? reported : undefined;
+  if (counted === undefined || reported === undefined) {
+    return counted === undefined ? undefined : { ...NO_USAGE, ...counted };
+  }
+  const unreported = Math.max(0, counted.outputTokens - sumOutput(reported));
+  const inputTokens = sumInput(reported) > 0 ? reported.inputTokens : counted.inputTokens;
+  return { ...reported, inputTokens, outputTokens: reported.outputTokens + unreported };
+}
+
+function settlePartial(decision: Decision, usage: ReportedUsage, ending: Ending): Resolution | undefined {
   const { price } = decision.target;
-  if (usage === undefined || price === undefined) return undefined;
-  const partial: Usage = { ...NO_USAGE, ...usage, certainty: 'counted' };
-  const charge = isPossible(partial, decision) ? chargeWithinRange(price, partial) : undefined;
+  const partial: Usage = { ...usage, certainty: 'counted' };
+  const charge =
+    price !== undefined && isPossible(partial, decision) ? chargeWithinRange(price, partial) : undefined;
   const { held } = decision.reservation;
   if (charge === undefined || charge.media.length > 0 || charge.cost > held) return undefined;
   return { kind: 'settlement', cost: charge.cost, usage: partial, ...ending, flags: ['stream_incomplete'] };

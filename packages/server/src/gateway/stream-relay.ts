@@ -58,6 +58,11 @@ export class StreamRelay {
     return this.#parts.translator?.hasFailed === true;
   }
 
+  /** The client does not read what it was sent, so that not all is read that the provider sends. */
+  get isPaused(): boolean {
+    return this.#stalled !== undefined;
+  }
+
   /** False when the client is slow and the provider must pause. */
   relay(chunk: Buffer): boolean {
     const bytes = this.#parts.tap.push(chunk);
@@ -108,7 +113,7 @@ export class StreamRelay {
   #mayBegin(chunk: Buffer, pieces: readonly Buffer[]): boolean {
     const beginning = this.#parts.firstToken?.push(chunk);
     this.#hasFailed = beginning === 'failed';
-    if (beginning === 'begun' || this.#heldBytes > HELD_BYTES_MAX) {
+    if (!this.#hasFailed && (beginning === 'begun' || this.#heldBytes > HELD_BYTES_MAX)) {
       this.#begin();
       return true;
     }

@@ -4,6 +4,7 @@ import type { FailureClass, FailureKind } from './provider.ts';
 const RETRY: Readonly<Record<FailureKind, FailureClass['retry']>> = {
   request: 'never',
   credential: 'elsewhere',
+  permission: 'elsewhere',
   model: 'elsewhere',
   quota: 'elsewhere',
   rate_limit: 'elsewhere',

@@ -148,11 +148,19 @@ export interface StreamTap {
 }
 
 /**
- * Whose fault a failed attempt is. `request`: the call itself is wrong. `credential`: the vendor refuses our secret or
- * its rights. `model`: the vendor has no such model. `rate_limit`: too much for now. `quota`: the account has no money
- * left. `overload` and `server`: the vendor is in trouble.
+ * Whose fault a failed attempt is. `request`: the call itself is wrong. `credential`: the vendor refuses our secret.
+ * `permission`: our secret may not use what the call names. `model`: the vendor has no such model. `rate_limit`: too much
+ * for now. `quota`: the account has no money left. `overload` and `server`: the vendor is in trouble.
  */
-export type FailureKind = 'request' | 'credential' | 'model' | 'rate_limit' | 'quota' | 'overload' | 'server';
+export type FailureKind =
+  | 'request'
+  | 'credential'
+  | 'permission'
+  | 'model'
+  | 'rate_limit'
+  | 'quota'
+  | 'overload'
+  | 'server';
 
 export interface FailureClass {
   readonly kind: FailureKind;

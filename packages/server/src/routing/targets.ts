@@ -34,6 +34,16 @@ export class Targets {
     };
   }
 
+  /** A call is on its way: at a half-open target it is the probe, and keeps others from being sent. */
+  began(target: Target): void {
+    if (target.credential !== undefined) this.health.began(targetId(target));
+  }
+
+  /** It was not sent after all, or tells nothing about the target. */
+  gaveUp(target: Target): void {
+    if (target.credential !== undefined) this.health.toldNothing(targetId(target));
+  }
+
   providerOf(target: Pick<Target, 'provider'>): Provider {
     const dialect = VENDORS.get(target.provider)?.dialect ?? target.provider;
     const provider = findProvider(dialect);

@@ -182,7 +182,9 @@ export async function budgetsOf({ keyfold }: Gateway, key: IssuedKey): Promise<r
 
 /** No money of this key is held any more. */
 export async function assertNothingHeld(gateway: Gateway, key: IssuedKey): Promise<void> {
-  for (const budget of await budgetsOf(gateway, key)) {
+  const budgets = await budgetsOf(gateway, key);
+  assert.ok(budgets.length > 0, 'a key without a budget holds nothing anyway');
+  for (const budget of budgets) {
     assert.equal(Number(budget['held_usd']), 0, JSON.stringify(budget));
   }
 }

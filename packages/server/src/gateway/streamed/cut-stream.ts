@@ -20,16 +20,23 @@ export class CutStream {
     this.#kept?.keep(chunk);
   }
 
-  /** Later only where what came must be counted first: the stream was cut off, and had not reported its usage. */
-  settle(counter: TokenCounter, summary: StreamSummary, ending: Ending): Resolution | Promise<Resolution> {
-    const streamed = this.#kept?.whole();
-    if (streamed === undefined || summary.completed || 'usage' in summary.reading) {
-      return settleStream(this.#decision, { summary, ending });
-    }
+  /**
+   * Later only where what came of a stream that was cut off must be counted first. Of one that was paused more had come
+   * than was read: nothing is known of that.
+   */
+  settle(
+    counter: TokenCounter,
+    summary: StreamSummary,
+    of: { readonly ending: Ending; readonly wasPaused: boolean },
+  ): Resolution | Promise<Resolution> {
+    const { ending } = of;
+    const isWhole = !summary.completed && !of.wasPaused;
+    const streamed = isWhole ? this.#kept?.whole() : undefined;
+    if (streamed === undefined) return settleStream(this.#decision, { summary, ending, isWhole });
     const { body, endpoint } = this.#decision.outbound.call;
     return counter
       .count({ dialect: DIALECTS[endpoint], request: body, streamed })
-      .then((counted) => settleStream(this.#decision, { summary, ending, counted }));
+      .then((counted) => settleStream(this.#decision, { summary, ending, isWhole, counted }));
   }
 }
 

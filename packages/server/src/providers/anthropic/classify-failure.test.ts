@@ -38,7 +38,7 @@ describe('classifyFailure', () => {
       [400, 'request'],
       [401, 'credential'],
       [402, 'quota'],
-      [403, 'credential'],
+      [403, 'permission'],
       [404, 'model'],
       [413, 'request'],
       [429, 'rate_limit'],

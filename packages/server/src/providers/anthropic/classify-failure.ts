@@ -50,7 +50,7 @@ const KINDS_BY_CODE: ReadonlyMap<unknown, FailureKind> = new Map<unknown, Failur
 /** `invalid_request_error` and `api_error` stand for many statuses, and say less than those. */
 const KINDS_BY_TYPE: ReadonlyMap<unknown, FailureKind> = new Map<unknown, FailureKind>([
   ['authentication_error', 'credential'],
-  ['permission_error', 'credential'],
+  ['permission_error', 'permission'],
   ['billing_error', 'quota'],
   ['not_found_error', 'model'],
   ['request_too_large', 'request'],
@@ -63,7 +63,7 @@ const KINDS_BY_TYPE: ReadonlyMap<unknown, FailureKind> = new Map<unknown, Failur
 const KINDS_BY_STATUS: ReadonlyMap<number, FailureKind> = new Map<number, FailureKind>([
   [401, 'credential'],
   [402, 'quota'],
-  [403, 'credential'],
+  [403, 'permission'],
   [404, 'model'],
   [408, 'server'],
   [409, 'server'],

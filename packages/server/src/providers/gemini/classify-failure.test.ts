@@ -27,8 +27,9 @@ describe('classifyFailure', () => {
   });
 
   test('what is wrong with our account may be right with another target', () => {
-    for (const name of ['location', 'unauthenticated', 'permission-denied']) {
-      assert.deepEqual(classify(name), { kind: 'credential', retry: 'elsewhere' }, name);
+    assert.deepEqual(classify('unauthenticated'), { kind: 'credential', retry: 'elsewhere' });
+    for (const name of ['location', 'permission-denied']) {
+      assert.deepEqual(classify(name), { kind: 'permission', retry: 'elsewhere' }, name);
     }
     for (const reason of ['API_KEY_SERVICE_BLOCKED', 'CONSUMER_SUSPENDED', 'SERVICE_DISABLED']) {
       const details = [{ '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason }];

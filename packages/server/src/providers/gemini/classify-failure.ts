@@ -78,9 +78,9 @@ const CREDENTIAL_REASON =
 const KINDS_BY_CODE: ReadonlyMap<unknown, FailureKind> = new Map<unknown, FailureKind>([
   ['INVALID_ARGUMENT', 'request'],
   // The account may not be served from where the call comes, or not before it pays.
-  ['FAILED_PRECONDITION', 'credential'],
+  ['FAILED_PRECONDITION', 'permission'],
   ['UNAUTHENTICATED', 'credential'],
-  ['PERMISSION_DENIED', 'credential'],
+  ['PERMISSION_DENIED', 'permission'],
   ['NOT_FOUND', 'model'],
   ['RESOURCE_EXHAUSTED', 'rate_limit'],
   ['INTERNAL', 'server'],
@@ -91,7 +91,7 @@ const KINDS_BY_CODE: ReadonlyMap<unknown, FailureKind> = new Map<unknown, Failur
 const KINDS_BY_STATUS: ReadonlyMap<number, FailureKind> = new Map<number, FailureKind>([
   [401, 'credential'],
   [402, 'quota'],
-  [403, 'credential'],
+  [403, 'permission'],
   [404, 'model'],
   [408, 'server'],
   [409, 'server'],

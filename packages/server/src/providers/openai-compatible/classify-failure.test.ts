@@ -20,7 +20,7 @@ describe('classifyFailure', () => {
 
   test('what is wrong with our account may be right with another target', () => {
     assert.deepEqual(classify(401, { code: 'invalid_api_key' }), { kind: 'credential', retry: 'elsewhere' });
-    assert.deepEqual(classify(403), { kind: 'credential', retry: 'elsewhere' });
+    assert.deepEqual(classify(403), { kind: 'permission', retry: 'elsewhere' });
     assert.deepEqual(classify(402), { kind: 'quota', retry: 'elsewhere' });
     assert.deepEqual(classify(404, { code: 'model_not_found' }), { kind: 'model', retry: 'elsewhere' });
     assert.deepEqual(classify(400, { code: 'model_not_found' }), { kind: 'model', retry: 'elsewhere' });

@@ -13,8 +13,9 @@ export function classifyFailure(status: number, body: Buffer): FailureClass {
 function kindOf(status: number, body: Buffer): FailureKind {
   switch (status) {
     case 401:
-    case 403:
       return 'credential';
+    case 403:
+      return 'permission';
     case 402:
       return 'quota';
     case 404:

@@ -23,5 +23,7 @@ const KINDS_BY_CODE: ReadonlyMap<unknown, FailureKind> = new Map<unknown, Failur
   ['organization_usage_limit_exceeded', 'quota'],
   ['billing_hard_limit_reached', 'quota'],
   ['billing_not_active', 'quota'],
+  // The account may not be served from where Keyfold runs, whatever it asks for.
+  ['unsupported_country_region_territory', 'credential'],
   ['model_not_found', 'model'],
 ]);
