@@ -66,14 +66,17 @@ export async function openHouse(config: Config) {
   const signingSecrets = new SigningSecrets({ database, mac, sealer, hasher, clock, random, newId });
   const nonces = new NonceStore(database, clock);
   const uses = new VersionUses(database, clock);
+  const health = new TargetHealth(clock);
   const running = new Set<Promise<void>>();
   const metrics = new Metrics({
     callsRunning: () => running.size,
     resolutionsPending: () => ledger.postponed,
+    targetsResting: () => health.resting,
   });
   const telemetry = new Telemetry(log, metrics);
   const core = {
     clock,
+    mac,
     newId,
     database,
     audit,
@@ -91,10 +94,10 @@ export async function openHouse(config: Config) {
     credentials: new CredentialStore({ database, sealer, clock }),
     prices: new PriceStore(database, clock),
     projects: new ProjectStore(database),
-    routes: new RouteStore({ database, clock }),
-    health: new TargetHealth(clock),
+    routes: new RouteStore({ database, mac, clock }),
+    health,
     balancer: new Balancer(),
-    counter: new TokenCounter(),
+    counter: new TokenCounter((error) => telemetry.jobFailed('count tokens', error)),
     reports: new LedgerReports(database, clock),
     limiter: new MemoryLimiter(clock),
     refusals: new RefusalSummary({ audit, clock, onAlarm: (error) => telemetry.canaryUsed(error) }),

@@ -50,6 +50,7 @@ const JOB_EVERY_MS = {
   ending: 30_000,
   nonces: 30_000,
   idempotency: 600_000,
+  secrets: 60_000,
   children: 3_600_000,
 };
 
@@ -102,7 +103,7 @@ async function runHouse(config: Config, house: House, output: Output): Promise<R
       core.counter.close();
       await jobs.stop();
       try {
-        await core.ledger.retryPostponed();
+        while (core.ledger.postponed > 0) await core.ledger.retryPostponed();
         await core.refusals.flush();
         await core.uses.flush();
         await core.audit.record({
@@ -217,6 +218,11 @@ function startJobs(house: House, recovery: Recovery): TimedJobs {
     },
     { name: 'prune nonces', everyMs: JOB_EVERY_MS.nonces, run: () => core.nonces.prune() },
     { name: 'prune children', everyMs: JOB_EVERY_MS.children, run: () => pruneChildren(core) },
+    {
+      name: 'forget previous secrets',
+      everyMs: JOB_EVERY_MS.secrets,
+      run: () => core.credentials.forgetPrevious(core.clock.nowMs()),
+    },
     {
       name: 'prune idempotency',
       everyMs: JOB_EVERY_MS.idempotency,

@@ -1,10 +1,10 @@
 /** Commits a change with its audit records, and with its first answer where the caller sent an Idempotency-Key. */
-import { createHash } from 'node:crypto';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Denial } from '../kernel/denial.ts';
 import type { Principal } from '../keys/key.ts';
 import type { KeyStore } from '../keys/key-store.ts';
+import type { RowMac } from '../sealing/row-mac.ts';
 import type { Sealer } from '../sealing/sealer.ts';
 import type { Database } from '../storage/database.ts';
 import type { Step } from '../storage/statement.ts';
@@ -14,7 +14,7 @@ import type { ProjectStore } from '../tenants/project-store.ts';
 /** One POST that may be repeated. */
 export interface IdempotentRequest {
   readonly key: string;
-  /** SHA-256 over method, path and body: the same key for another request is refused. */
+  /** By `fingerprint`: the same key for another request is refused. */
   readonly hash: string;
 }
 
@@ -27,6 +27,7 @@ export class ChangeApplier {
   readonly #database: Database;
   readonly #audit: AuditLog;
   readonly #sealer: Sealer;
+  readonly #mac: RowMac;
   readonly #clock: Clock;
   readonly #projects: ProjectStore;
   readonly #keys: KeyStore;
@@ -37,6 +38,7 @@ export class ChangeApplier {
     database: Database;
     audit: AuditLog;
     sealer: Sealer;
+    mac: RowMac;
     clock: Clock;
     projects: ProjectStore;
     keys: KeyStore;
@@ -45,10 +47,16 @@ export class ChangeApplier {
     this.#database = parts.database;
     this.#audit = parts.audit;
     this.#sealer = parts.sealer;
+    this.#mac = parts.mac;
     this.#clock = parts.clock;
     this.#projects = parts.projects;
     this.#keys = parts.keys;
     this.#onChange = parts.onChange;
+  }
+
+  /** Tells requests apart without keeping them: a body may hold a secret that could be guessed from a plain hash. */
+  fingerprint(request: { readonly method: string; readonly path: string; readonly body: Json }): string {
+    return this.#mac.sign('idempotency', [request.method, request.path, JSON.stringify(request.body)]);
   }
 
   /** The first answer to this request, if it was made before; a refusal if its key was used for another. */
@@ -146,16 +154,6 @@ export function readIdempotencyKey(header: string | undefined): string | undefin
     message: 'An Idempotency-Key has 1 to 255 visible ASCII characters.',
     param: 'idempotency-key',
   });
-}
-
-export function hashRequest(request: {
-  readonly method: string;
-  readonly path: string;
-  readonly body: Json;
-}): string {
-  return createHash('sha256')
-    .update(JSON.stringify([request.method, request.path, request.body]))
-    .digest('base64url');
 }
 
 function idempotencyContext(principal: Principal, request: IdempotentRequest): readonly string[] {

@@ -18,13 +18,7 @@ import type { Principal } from '../keys/key.ts';
 import type { Database } from '../storage/database.ts';
 import type { Door, Proved, Visitor } from '../signing/door.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
-import {
-  type ChangeApplier,
-  type IdempotentRequest,
-  STALE,
-  hashRequest,
-  readIdempotencyKey,
-} from './apply-change.ts';
+import { type ChangeApplier, type IdempotentRequest, STALE, readIdempotencyKey } from './apply-change.ts';
 import type { Change, ControlBindings, Endpoint, Json, Reply } from './endpoint.ts';
 import { describeEndpoint } from './openapi.ts';
 
@@ -121,7 +115,7 @@ async function answerTo(rooms: ControlRooms, visit: Visit): Promise<Reply | Deni
   let proved = await prove(rooms, visitor, bytes);
   if (proved instanceof Denial) return proved;
   context.env.vouch();
-  const input = readInput(endpoint, context, bytes);
+  const input = readInput(rooms, visit, bytes);
   for (let round = 0; round < ROUNDS_MAX; round++) {
     proved = await rooms.door.again(proved, rules);
     if (proved instanceof Denial) return proved;
@@ -163,7 +157,7 @@ function admit(visit: Visit, { principal }: Visitor): Denial | undefined {
   );
 }
 
-function readInput(endpoint: Endpoint, context: ControlContext, bytes: Buffer) {
+function readInput({ applier }: ControlRooms, { endpoint, context }: Visit, bytes: Buffer) {
   const params = check(endpoint.params, context.req.param());
   if (params instanceof Denial) return params;
   const query = check(endpoint.query, context.req.query());
@@ -176,7 +170,7 @@ function readInput(endpoint: Endpoint, context: ControlContext, bytes: Buffer) {
   }
   const body = endpoint.body === undefined && bytes.length > 0 ? unexpectedBody() : check(endpoint.body, raw);
   if (body instanceof Denial) return body;
-  const idempotent = readIdempotent(endpoint, { context, body: raw as Json });
+  const idempotent = readIdempotent(applier, { endpoint, context, body: raw as Json });
   if (idempotent instanceof Denial) return idempotent;
   return { params, query, body, idempotent };
 }
@@ -200,13 +194,16 @@ function unexpectedBody(): Denial {
 }
 
 function readIdempotent(
-  endpoint: Endpoint,
-  of: { readonly context: ControlContext; readonly body: Json },
+  applier: ChangeApplier,
+  of: Pick<Visit, 'endpoint' | 'context'> & { readonly body: Json },
 ): IdempotentRequest | undefined | Denial {
-  if (endpoint.method !== 'post') return undefined;
+  if (of.endpoint.method !== 'post') return undefined;
   const key = readIdempotencyKey(of.context.req.header('idempotency-key'));
   if (key === undefined || key instanceof Denial) return key;
-  return { key, hash: hashRequest({ method: 'POST', path: of.context.req.path, body: of.body }) };
+  return {
+    key,
+    hash: applier.fingerprint({ method: 'POST', path: of.context.req.path, body: of.body }),
+  };
 }
 
 function isChange(result: Reply | Change): result is Change {

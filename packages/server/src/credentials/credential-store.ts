@@ -66,7 +66,7 @@ export class CredentialStore {
   open(credential: SealedCredential, previousAtMs?: number): string {
     const { previous } = credential;
     return previousAtMs !== undefined && previous !== undefined && previous.untilMs > previousAtMs
-      ? this.#open(previous, sealContext(credential, 'previous'))
+      ? this.#open(previous, sealContext(credential, 'previous', previous.untilMs))
       : this.#open(credential, sealContext(credential, 'secret'));
   }
 
@@ -124,13 +124,24 @@ export class CredentialStore {
     );
   }
 
+  /** Erases secrets from before a rotation whose grace has ended. */
+  async forgetPrevious(nowMs: number): Promise<void> {
+    const step = this.#database.step((db) =>
+      db
+        .updateTable('credentials')
+        .set({ previous_sealed: null, previous_until: null })
+        .where('previous_until', '<=', BigInt(nowMs)),
+    );
+    await this.#database.commit({ steps: [step] }, 'soon');
+  }
+
   removeStep(id: Id<'credential'>): SqlStep {
     return this.#database.step((db) => db.deleteFrom('credentials').where('id', '=', id), 'changes-row');
   }
 
   #toRow(credential: Credential, { current, previous }: Secrets) {
-    const seal = (secret: string, field: SealedField) =>
-      this.#sealer.seal(Buffer.from(secret, 'utf8'), sealContext(credential, field));
+    const seal = (secret: string, field: SealedField, untilMs?: number) =>
+      this.#sealer.seal(Buffer.from(secret, 'utf8'), sealContext(credential, field, untilMs));
     return {
       id: credential.id,
       organization_id: credential.organizationId,
@@ -144,7 +155,7 @@ export class CredentialStore {
       limits: renderLimits(credential.limits),
       stream_policy: credential.streamPolicy,
       sealed: seal(current, 'secret'),
-      previous_sealed: previous === undefined ? null : seal(previous.secret, 'previous'),
+      previous_sealed: previous === undefined ? null : seal(previous.secret, 'previous', previous.untilMs),
       previous_until: previous?.untilMs ?? null,
       created_at: credential.createdAtMs,
       updated_at: credential.updatedAtMs,
@@ -155,7 +166,7 @@ export class CredentialStore {
 type SealedField = 'secret' | 'previous';
 
 /** What the seal binds: whoever edits one of these in the database gets a secret that does not open. */
-function sealContext(credential: Credential, field: SealedField): readonly string[] {
+function sealContext(credential: Credential, field: SealedField, untilMs?: number): readonly string[] {
   return [
     'credential',
     credential.organizationId,
@@ -165,6 +176,10 @@ function sealContext(credential: Credential, field: SealedField): readonly strin
     credential.provider,
     credential.baseUrl,
     JSON.stringify(credential.allowNetworks),
+    // What bounds its use: an editor of the database must not widen it.
+    JSON.stringify([credential.models ?? null, credential.weight, credential.streamPolicy]),
+    renderLimits(credential.limits) ?? '',
+    ...(untilMs === undefined ? [] : [String(untilMs)]),
   ];
 }
 

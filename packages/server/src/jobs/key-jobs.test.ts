@@ -44,7 +44,11 @@ for (const kind of DATABASE_KINDS) {
     const clock = new ManualClock();
     const random = new SystemRandom();
     const rootKey = new RootKey(Buffer.alloc(32, 5));
-    const metrics = new Metrics({ callsRunning: () => 0, resolutionsPending: () => 0 });
+    const metrics = new Metrics({
+      callsRunning: () => 0,
+      resolutionsPending: () => 0,
+      targetsResting: () => 0,
+    });
     const telemetry = new Telemetry(createLogger('fatal'), metrics);
     let place: DatabasePlace;
     let database: Database;

@@ -174,6 +174,7 @@ export interface Schema {
     retry: string;
     created_at: Integer;
     updated_at: Integer;
+    mac: string;
   };
   /** Prices set by API; the newest `effective_from` that has come is in force. */
   prices: {

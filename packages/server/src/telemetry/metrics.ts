@@ -19,8 +19,13 @@ export class Metrics {
   readonly versionsEnding: Gauge;
   readonly callsRunning: Gauge;
   readonly resolutionsPending: Gauge;
+  readonly targetsResting: Gauge;
 
-  constructor(gauges: { readonly callsRunning: () => number; readonly resolutionsPending: () => number }) {
+  constructor(gauges: {
+    readonly callsRunning: () => number;
+    readonly resolutionsPending: () => number;
+    readonly targetsResting: () => number;
+  }) {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
     this.calls = new Counter({
@@ -96,6 +101,14 @@ export class Metrics {
       registers,
       read: gauges.resolutionsPending,
     });
+    this.targetsResting = observed(
+      'keyfold_targets_resting',
+      'Targets and credentials that are passed over.',
+      {
+        registers,
+        read: gauges.targetsResting,
+      },
+    );
   }
 }
 

@@ -110,8 +110,23 @@ export class TargetHealth {
     entry.restUntil = Math.max(entry.restUntil, this.#clock.monotonicMs() + forMs);
   }
 
+  /** How many are passed over now. */
+  get resting(): number {
+    const now = this.#clock.monotonicMs();
+    let count = 0;
+    for (const { restUntil } of this.#entries.values()) if (restUntil > now) count++;
+    return count;
+  }
+
   forget(target: string): void {
     this.#entries.delete(target);
+  }
+
+  /** All that is known of a credential and of its targets, whose names begin with its id. */
+  forgetAll(credentialId: string): void {
+    for (const name of this.#entries.keys()) {
+      if (name === credentialId || name.startsWith(`${credentialId} `)) this.#entries.delete(name);
+    }
   }
 
   #take(target: string, reason: string): Entry {

@@ -120,7 +120,7 @@ for (const kind of DATABASE_KINDS) {
 
     const failures: readonly [string, string, number, RequestListener][] = [
       ['refuses the secret', 'credential', 401, echoing(401)],
-      ['forbids it', 'credential', 403, echoing(403)],
+      ['forbids it', 'permission', 403, echoing(403)],
       ['limits it', 'rate_limit', 429, echoing(429)],
       ['has no money left', 'quota', 429, json(429, { error: { code: 'insufficient_quota' } })],
       ['has no such path', 'not_found', 404, echoing(404)],

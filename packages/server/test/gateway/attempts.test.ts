@@ -30,6 +30,7 @@ describeRouted('attempts', (routed) => {
   test('a database that fails between two attempts gives the place of the call back', async () => {
     await routed().addPair('torn');
     const key = await issueKey(routed().gateway, { limits: { concurrent_requests: 1 } });
+    // oxlint-disable-next-line typescript/unbound-method -- called with its ledger
     const { reserve } = Ledger.prototype;
     Ledger.prototype.reserve = function (request) {
       if (request.call.attempt > 1) throw new Fault('unavailable', { internal: 'the database is away' });
@@ -154,6 +155,7 @@ describeRouted('attempts', (routed) => {
     routed().first.behave(FAILS);
     for (let round = 0; round < 5; round++) await routed().ask('crowd');
     // Due again, without the wait.
+    // oxlint-disable-next-line typescript/unbound-method -- called with its clock
     const { monotonicMs } = SteadyClock.prototype;
     SteadyClock.prototype.monotonicMs = function () {
       return monotonicMs.call(this) + 6_000;

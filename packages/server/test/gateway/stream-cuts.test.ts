@@ -25,9 +25,11 @@ const RUNS = [
   { kind: 'sqlite', policy: 'streamed', streams: 300 },
 ] as const;
 const AT_ONCE = 40;
-const WORDS = 24;
+const EVENTS = 150;
+/** So many that what is counted beside them cannot hide that they are not counted. */
+const WORDS_AN_EVENT = 10;
 const INPUT_TOKENS = 10;
-const OUTPUT_TOKENS_MAX = 1_000;
+const OUTPUT_TOKENS_MAX = 8_000;
 /** Dollars a million tokens; a thousand nano-dollars a token. */
 const PRICE = { input: '1', output: '1' };
 const NANOS_PER_TOKEN = 1_000;
@@ -121,7 +123,7 @@ async function cutOne(
   of: { readonly number: number; readonly random: () => number },
 ): Promise<Cut> {
   const { number, random } = of;
-  const leavesAfter = random() < 0.5 ? Math.floor(random() * 3_000) : Infinity;
+  const leavesAfter = random() < 0.5 ? Math.floor(random() * 30_000) : Infinity;
   const isForeign = random() < 0.4;
   const user = isForeign ? { metadata: { user_id: `user-${number}` } } : { user: `user-${number}` };
   const body = JSON.stringify({
@@ -160,7 +162,7 @@ async function cutOne(
   });
 }
 
-/** Streams a word an event and charges for it as it leaves; breaks off at a random byte of half of its streams. */
+/** Streams some words an event and charges for them as they leave; breaks off at a random byte of half of its streams. */
 async function startBillingProvider(bills: Map<string, Bill>, random: () => number) {
   const server = createServer((incoming, outgoing) => {
     const chunks: Buffer[] = [];
@@ -170,8 +172,8 @@ async function startBillingProvider(bills: Map<string, Bill>, random: () => numb
       const bill: Bill = { tokens: INPUT_TOKENS, closedAtMs: undefined };
       bills.set(user, bill);
       outgoing.on('close', () => (bill.closedAtMs = performance.now()));
-      const breaksAt = random() < 0.4 ? Math.floor(random() * 5_000) : Infinity;
-      stream(outgoing, bill, breaksAt);
+      const breaksAt = random() < 0.4 ? Math.floor(random() * 40_000) : Infinity;
+      stream(outgoing, bill, { breaksAt, isEarly: random() < 0.3 });
     });
   });
   server.listen(0, '127.0.0.1');
@@ -186,7 +188,12 @@ async function startBillingProvider(bills: Map<string, Bill>, random: () => numb
   };
 }
 
-function stream(outgoing: ServerResponse, bill: Bill, breaksAt: number): void {
+/** `isEarly`: it begins with a report of its input, as some servers do. */
+function stream(
+  outgoing: ServerResponse,
+  bill: Bill,
+  { breaksAt, isEarly }: { readonly breaksAt: number; readonly isEarly: boolean },
+): void {
   outgoing.writeHead(200, { 'content-type': 'text/event-stream' });
   let bytes = 0;
   const write = (text: string) => {
@@ -197,19 +204,25 @@ function stream(outgoing: ServerResponse, bill: Bill, breaksAt: number): void {
     return false;
   };
   const event = (fields: object) => `data: ${JSON.stringify({ id: 'c', model: 'cut', ...fields })}\n\n`;
-  let word = 0;
+  let sent = 0;
+  if (isEarly) {
+    const usage = { prompt_tokens: INPUT_TOKENS, completion_tokens: 0, total_tokens: INPUT_TOKENS };
+    write(event({ choices: [{ index: 0, delta: { role: 'assistant' }, finish_reason: null }], usage }));
+  }
   const timer = setInterval(() => {
     if (outgoing.destroyed) {
       clearInterval(timer);
-    } else if (word < WORDS) {
-      bill.tokens++;
-      write(event({ choices: [{ index: 0, delta: { content: ` word${word++}` }, finish_reason: null }] }));
+    } else if (sent < EVENTS) {
+      sent++;
+      bill.tokens += WORDS_AN_EVENT;
+      const delta = { content: ' word'.repeat(WORDS_AN_EVENT) };
+      write(event({ choices: [{ index: 0, delta, finish_reason: null }] }));
     } else {
       clearInterval(timer);
       const usage = {
         prompt_tokens: INPUT_TOKENS,
-        completion_tokens: WORDS,
-        total_tokens: INPUT_TOKENS + WORDS,
+        completion_tokens: EVENTS * WORDS_AN_EVENT,
+        total_tokens: INPUT_TOKENS + EVENTS * WORDS_AN_EVENT,
       };
       write(event({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] }));
       write(event({ choices: [], usage }));

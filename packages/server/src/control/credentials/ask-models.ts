@@ -19,6 +19,7 @@ export type AskFailure = Exclude<FailureKind, 'model'> | UpstreamFaultKind | 'no
 export const ASK_FAILURES = [
   'aborted',
   'credential',
+  'permission',
   'denied_address',
   'not_found',
   'overload',
@@ -108,6 +109,7 @@ export function readFoundModels(asked: AskedModels): readonly string[] | Denial 
 /** The failures that operators mend themselves, in words. */
 const WHY: Partial<Readonly<Record<AskFailure, string>>> = {
   credential: 'it refuses the secret',
+  permission: 'the secret may not list models',
   denied_address: 'its address is not public and allow_networks does not name it',
   not_found: 'there is no list of models at this base_url',
   protocol: 'what answered does not speak HTTP, or said too much',

@@ -97,7 +97,10 @@ export function credentialEndpoints(rooms: CredentialRooms): Endpoint[] {
           steps: [rooms.credentials.removeStep(found.id)],
           events: [{ action: 'credential.deleted', target: found.id, detail: { name: found.name } }],
           reply: { status: 204, body: undefined },
-          afterwards: () => rooms.pools.forget(found.id),
+          afterwards: () => {
+            rooms.pools.forget(found.id);
+            rooms.health.forgetAll(found.id);
+          },
         };
       },
     }),
@@ -119,7 +122,13 @@ export function credentialEndpoints(rooms: CredentialRooms): Endpoint[] {
         const previous =
           body.grace_seconds === 0 ? undefined : { secret: rooms.credentials.open(found), untilMs };
         const secrets = { current: body.secret, previous };
-        return replace(rooms, { before: found, next, secrets, fields: ['secret'] });
+        return replace(rooms, {
+          before: found,
+          next,
+          secrets,
+          fields: ['secret'],
+          graceSeconds: body.grace_seconds,
+        });
       },
     }),
     credentialTestEndpoint(rooms),
@@ -187,6 +196,8 @@ function replace(
     readonly next: Credential;
     readonly secrets: Secrets;
     readonly fields: readonly string[];
+    /** How long the secret before is still tried, where this replaces it. */
+    readonly graceSeconds?: number;
   },
 ): Change {
   const { before, next } = of;
@@ -196,13 +207,18 @@ function replace(
       {
         action: 'credential.updated',
         target: next.id,
-        detail: { fields: of.fields, version: next.version, base_url: next.baseUrl },
+        detail: {
+          fields: of.fields,
+          version: next.version,
+          base_url: next.baseUrl,
+          ...(of.graceSeconds === undefined ? {} : { grace_seconds: of.graceSeconds }),
+        },
       },
     ],
     reply: { status: 200, body: renderCredential(rooms, { ...next, previous: of.secrets.previous }) },
     afterwards: () => {
       rooms.pools.forget(next.id);
-      rooms.health.forget(next.id);
+      rooms.health.forgetAll(next.id);
     },
   };
 }

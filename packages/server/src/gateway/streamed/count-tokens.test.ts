@@ -5,7 +5,7 @@ import { countGenerated, countRequest } from './count-tokens.ts';
 
 const openai = providerDialect('openai');
 /** Added to every count. */
-const IN_FLIGHT = 64;
+const IN_FLIGHT = 256;
 const FRAMING = 1_000;
 
 function streamOf(...deltas: readonly object[]): Buffer {
@@ -34,9 +34,11 @@ describe('counting tokens from bytes', () => {
     );
   });
 
-  test('an event that was cut off counts for nothing, and nothing streamed leaves what was under way', () => {
-    const whole = streamOf({ content: ' word' });
-    assert.equal(countGenerated(openai, whole.subarray(0, whole.length - 9)), IN_FLIGHT);
+  test('an event that was cut off counts with all of it, and nothing streamed leaves what was under way', () => {
+    const whole = streamOf({ content: ' word'.repeat(100) });
+    const [cut, rest] = [whole.subarray(0, whole.length - 9), streamOf({ content: ' word' })];
+    assert.ok(countGenerated(openai, cut) >= 150 + IN_FLIGHT);
+    assert.ok(countGenerated(openai, Buffer.concat([rest, cut])) >= 150 + IN_FLIGHT);
     assert.equal(countGenerated(openai, Buffer.alloc(0)), IN_FLIGHT);
   });
 

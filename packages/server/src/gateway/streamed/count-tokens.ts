@@ -8,8 +8,8 @@ import { EventReader } from '../../dialects/event-reader.ts';
 
 /** Half as much again: smaller vocabularies, and older ones, need more tokens for the same text. */
 const MARGIN = 1.5;
-/** What a fast model writes while the provider learns that nobody listens. */
-const IN_FLIGHT_TOKENS = 64;
+/** What a fast model, of a thousand tokens a second, writes while the provider learns that nobody listens. */
+const IN_FLIGHT_TOKENS = 256;
 /** What a provider's template may add around messages. */
 const FRAMING_TOKENS = 1_000;
 /** Cutting between two characters can only add tokens; a long run of one kind costs time by its square. */
@@ -23,7 +23,7 @@ export function countRequest(body: Buffer): number {
   return estimate([body.toString('utf8')]) + FRAMING_TOKENS;
 }
 
-/** All that a model was seen to say: text, reasoning, and what it wrote into tool calls. */
+/** All that a model was seen to say: text, reasoning, and what it wrote into tool calls; of an event that was cut off, all. */
 export function countGenerated(dialect: ProviderDialect, streamed: Buffer): number {
   return estimate(readPieces(dialect, streamed)) + IN_FLIGHT_TOKENS;
 }
@@ -40,8 +40,19 @@ function readPieces(dialect: ProviderDialect, streamed: Buffer): readonly string
       texts.set(of, (texts.get(of) ?? '') + (text ?? called));
     }
   }
-  return [...texts.values()];
+  return [...texts.values(), streamed.subarray(endOfEvents(streamed)).toString('utf8')];
 }
+
+/** Where the event begins that has no end. */
+function endOfEvents(streamed: Buffer): number {
+  const ends = BLANK_LINES.map((line) => {
+    const at = streamed.lastIndexOf(line);
+    return at < 0 ? 0 : at + line.length;
+  });
+  return Math.max(...ends);
+}
+
+const BLANK_LINES = ['\n\n', '\r\n\r\n'] as const;
 
 /** No token is shorter than a byte. */
 function estimate(texts: readonly string[]): number {

@@ -31,8 +31,14 @@ export interface CountAnswer extends Counted {
 
 export class TokenCounter {
   #worker: Worker | undefined;
+  readonly #onDied: (error: Error) => void;
   readonly #waiting = new Map<number, (counted: Counted | undefined) => void>();
   #nextId = 1;
+
+  /** `onDied` hears why a thread ended that was not told to: until the next count all is charged at its hold. */
+  constructor(onDied: (error: Error) => void) {
+    this.#onDied = onDied;
+  }
 
   /** `undefined` when it cannot be counted, or not in time. Never rejects. */
   count(of: Countable): Promise<Counted | undefined> {
@@ -40,7 +46,10 @@ export class TokenCounter {
     const id = this.#nextId++;
     return new Promise((resolve) => {
       // A thread that hangs would keep all others waiting: it is given up, with them.
-      const timer = setTimeout(() => this.close(), COUNT_MS_MAX);
+      const timer = setTimeout(() => {
+        this.close();
+        this.#onDied(new Error(`no count within ${COUNT_MS_MAX} ms`));
+      }, COUNT_MS_MAX);
       this.#waiting.set(id, (counted) => {
         clearTimeout(timer);
         resolve(counted);
@@ -70,11 +79,13 @@ export class TokenCounter {
       resolve?.(counted);
     });
     // What a thread dies of, it dies of for all who wait; the next count starts another.
-    const giveUp = () => {
-      if (this.#worker === worker) this.close();
+    const giveUp = (error: Error) => {
+      if (this.#worker !== worker) return;
+      this.close();
+      this.#onDied(error);
     };
-    worker.on('error', giveUp);
-    worker.on('exit', giveUp);
+    worker.on('error', (error) => giveUp(error instanceof Error ? error : new Error(String(error))));
+    worker.on('exit', (code) => giveUp(new Error(`the thread ended with ${code}`)));
     this.#worker = worker;
     return worker;
   }

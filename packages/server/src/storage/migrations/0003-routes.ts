@@ -20,6 +20,7 @@ export const routes: Migration = {
       .addColumn('retry', 'text', (column) => column.notNull())
       .addColumn('created_at', 'bigint', (column) => column.notNull())
       .addColumn('updated_at', 'bigint', (column) => column.notNull())
+      .addColumn('mac', 'text', (column) => column.notNull())
       .addUniqueConstraint('routes_name', ['organization_id', 'name']),
     db.schema
       .alterTable('credentials')
