@@ -1,6 +1,7 @@
 /** `keyfold budgets`: caps on the money of a key, a project or the organization in a period. */
 import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
+import { CommandFailure, EXIT } from '../exit-code.ts';
 import { addExamples, addGroup } from '../help.ts';
 import { readUsd } from '../option-value.ts';
 import { showValue } from '../remote/json.ts';
@@ -57,6 +58,9 @@ interface SetOptions extends RemoteOptions {
   readonly scopeId?: string;
   readonly period: string;
   readonly capUsd: string;
+  readonly timeZone?: string;
+  readonly raiseUsd?: string;
+  readonly raiseUntil?: string;
 }
 
 function addSet(budgets: Command, context: Context): void {
@@ -68,10 +72,14 @@ function addSet(budgets: Command, context: Context): void {
     .option('--scope-id <id>', "the key or project; without it, the admin key's own project or organization")
     .addOption(new Option('--period <period>', 'in what time').choices(PERIODS).makeOptionMandatory())
     .addOption(new Option('--cap-usd <amount>', 'at most this').argParser(readUsd).makeOptionMandatory())
+    .option('--time-zone <zone>', 'where its days and months begin, such as Europe/Berlin (UTC)')
+    .addOption(new Option('--raise-usd <amount>', 'another cap, until --raise-until').argParser(readUsd))
+    .option('--raise-until <time>', 'when the raise ends: RFC 3339, such as 2026-12-01T00:00:00Z')
     .action(async (options: SetOptions) => {
+      const { scope, scopeId, period, capUsd, timeZone } = options;
+      const raise = readRaise(options);
       const session = openSession(context, options);
-      const { scope, scopeId, period, capUsd } = options;
-      const body = { scope, scope_id: scopeId, period, cap_usd: capUsd };
+      const body = { scope, scope_id: scopeId, period, cap_usd: capUsd, time_zone: timeZone, raise };
       const answer = await session.client.send({ method: 'PUT', path: BUDGET_LIST.path, body });
       session.print(answer, () => {
         const remaining = showValue(answer['remaining_usd']);
@@ -79,4 +87,14 @@ function addSet(budgets: Command, context: Context): void {
       });
     });
   addExamples(set, 'keyfold budgets set --scope organization --period month --cap-usd 1000');
+}
+
+function readRaise({ raiseUsd, raiseUntil }: SetOptions): object | undefined {
+  if (raiseUsd === undefined && raiseUntil === undefined) return undefined;
+  if (raiseUsd === undefined || raiseUntil === undefined) {
+    throw new CommandFailure(EXIT.usage, '--raise-usd and --raise-until go together.', {
+      advice: 'A raise has a cap and an end.',
+    });
+  }
+  return { cap_usd: raiseUsd, until: raiseUntil };
 }

@@ -134,6 +134,19 @@ describe('keyfold projects and budgets', () => {
       idempotencyKey: undefined,
       body: { scope: 'project', scope_id: 'prj_1', period: 'month', cap_usd: '10' },
     });
+    api.reply({ body: budget });
+    const until = '2030-01-01T00:00:00Z';
+    await run([...set, '--time-zone', 'Europe/Berlin', '--raise-usd', '20', '--raise-until', until]);
+    assert.deepEqual(api.asked[0]?.body, {
+      scope: 'project',
+      scope_id: 'prj_1',
+      period: 'month',
+      cap_usd: '10',
+      time_zone: 'Europe/Berlin',
+      raise: { cap_usd: '20', until },
+    });
+    const half = await run([...set, '--raise-usd', '20']);
+    assert.deepEqual([half.code, /go together/.test(half.stderr)], [2, true]);
     assert.equal(
       (await run(['budgets', 'set', '--scope', 'team', '--period', 'month', '--cap-usd', '1'])).code,
       2,

@@ -49,7 +49,10 @@ export const budgetView = z.object({
   scope: z.enum(SCOPES),
   scope_id: z.string(),
   period: z.enum(PERIODS),
+  time_zone: z.string(),
   cap_usd: z.string(),
+  /** Another cap for a while. */
+  raise: z.object({ cap_usd: z.string(), until: z.string() }).nullable(),
   posted_usd: z.string(),
   held_usd: z.string(),
   remaining_usd: z.string(),

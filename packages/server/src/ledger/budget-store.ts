@@ -8,8 +8,8 @@ import type { RowMac } from '../sealing/row-mac.ts';
 import type { Database } from '../storage/database.ts';
 import type { Schema } from '../storage/schema.ts';
 import type { SqlStep } from '../storage/statement.ts';
-import type { Budget, BudgetState, Scope } from './budget.ts';
-import { type Period, periodEndMs, periodStartMs } from './period.ts';
+import { type Budget, type BudgetState, type Scope, capAt } from './budget.ts';
+import { type Period, UTC, periodEndMs, periodStartMs } from './period.ts';
 
 const CACHE = { entriesMax: 10_000, ttlMs: 60_000 };
 
@@ -71,7 +71,7 @@ export class BudgetStore {
     if (budgets.length === 0) return [];
     const nowMs = this.#clock.nowMs();
     const ids = budgets.map((budget) => budget.id);
-    const starts = [...new Set(budgets.map((budget) => periodStartMs(budget.period, nowMs)))];
+    const starts = [...new Set(budgets.map((budget) => periodStartMs(budget, nowMs)))];
     const balances = await this.#database.read((db) =>
       db
         .selectFrom('balances')
@@ -80,12 +80,12 @@ export class BudgetStore {
         .where('period_start', 'in', starts.map(BigInt)),
     );
     return budgets.map((budget) => {
-      const start = BigInt(periodStartMs(budget.period, nowMs));
+      const start = BigInt(periodStartMs(budget, nowMs));
       const balance = balances.find((row) => row.budget_id === budget.id && row.period_start === start);
       const posted = nanos(balance?.posted_nanos ?? 0n);
       const held = nanos(balance?.held_nanos ?? 0n);
-      const remaining = nanos(budget.cap - posted - held);
-      return { budget, posted, held, remaining, resetsAtMs: periodEndMs(budget.period, nowMs) };
+      const remaining = nanos(capAt(budget, nowMs) - posted - held);
+      return { budget, posted, held, remaining, resetsAtMs: periodEndMs(budget, nowMs) };
     });
   }
 
@@ -104,6 +104,8 @@ export class BudgetStore {
             period: budget.period,
             cap_nanos: budget.cap,
             created_at: budget.createdAtMs,
+            time_zone: zoneColumn(budget),
+            ...raiseColumns(budget),
             mac,
           })
           .onConflict((conflict) => conflict.columns(['scope_id', 'period']).doNothing()),
@@ -111,11 +113,15 @@ export class BudgetStore {
     );
   }
 
-  /** Changes the cap; what is posted and held stays. Refused when the budget is no more. */
+  /** Changes the cap and its raise; what is posted and held stays. Refused when the budget is no more. */
   updateStep(budget: Budget): SqlStep {
     const mac = this.#mac.sign('budgets', macFields(budget));
     return this.#database.step(
-      (db) => db.updateTable('budgets').set({ cap_nanos: budget.cap, mac }).where('id', '=', budget.id),
+      (db) =>
+        db
+          .updateTable('budgets')
+          .set({ cap_nanos: budget.cap, ...raiseColumns(budget), mac })
+          .where('id', '=', budget.id),
       'changes-row',
     );
   }
@@ -131,7 +137,12 @@ export class BudgetStore {
       scope: row.scope as Scope,
       scopeId: row.scope_id,
       period: row.period as Period,
+      timeZone: row.time_zone ?? UTC,
       cap: nanos(row.cap_nanos),
+      raise:
+        row.raised_cap_nanos === null || row.raised_until === null
+          ? undefined
+          : { cap: nanos(row.raised_cap_nanos), untilMs: Number(row.raised_until) },
       createdAtMs: Number(row.created_at),
     };
     if (!this.#mac.holds('budgets', { fields: macFields(budget), mac: row.mac })) {
@@ -146,6 +157,25 @@ export function idsOf({ organizationId, projectId, keyId, parentId }: ScopeIds):
   return [organizationId, projectId, keyId, ...(parentId === undefined ? [] : [parentId])];
 }
 
-function macFields(budget: Budget): (string | Nanos)[] {
-  return [budget.id, budget.organizationId, budget.scope, budget.scopeId, budget.period, budget.cap];
+function zoneColumn({ timeZone }: Budget): string | null {
+  return timeZone === UTC ? null : timeZone;
+}
+
+function raiseColumns({ raise }: Budget) {
+  return { raised_cap_nanos: raise?.cap ?? null, raised_until: raise?.untilMs ?? null };
+}
+
+/** What came later is signed where it is set: rows from before it keep their MAC. */
+function macFields(budget: Budget): (string | number | Nanos)[] {
+  const { raise } = budget;
+  return [
+    budget.id,
+    budget.organizationId,
+    budget.scope,
+    budget.scopeId,
+    budget.period,
+    budget.cap,
+    ...(zoneColumn(budget) === null ? [] : ['zone', budget.timeZone]),
+    ...(raise === undefined ? [] : ['raise', raise.cap, raise.untilMs]),
+  ];
 }

@@ -11,8 +11,22 @@ export interface Budget {
   readonly scope: Scope;
   readonly scopeId: string;
   readonly period: Period;
+  /** Where its days and months begin and end: an IANA name. */
+  readonly timeZone: string;
   readonly cap: Nanos;
+  /** Another cap for a while. */
+  readonly raise: Raise | undefined;
   readonly createdAtMs: number;
+}
+
+export interface Raise {
+  readonly cap: Nanos;
+  readonly untilMs: number;
+}
+
+/** What may be spent as of a time. A raise never lowers a cap that was set above it meanwhile. */
+export function capAt({ cap, raise }: Budget, atMs: number): Nanos {
+  return raise !== undefined && raise.untilMs > atMs && raise.cap > cap ? raise.cap : cap;
 }
 
 /** A budget with what its current period has seen. */

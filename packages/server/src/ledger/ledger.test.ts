@@ -259,7 +259,9 @@ async function openHouse(place: DatabasePlace) {
         scope,
         scopeId: scope === 'key' ? key : `${scope}-of-${key}`,
         period,
+        timeZone: 'UTC',
         cap: nanos(cap),
+        raise: undefined,
         createdAtMs: 0,
       }));
       owned.set(key, made);

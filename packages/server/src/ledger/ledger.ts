@@ -2,7 +2,7 @@
  * The only truth about money. A reservation holds a call's worst-case cost on every budget of the call in one durable
  * commit before anything is sent; it is resolved exactly once, by settlement, release or expiry.
  */
-import { ZERO_NANOS, formatUsd } from '@keyfold/protocol';
+import { type Nanos, ZERO_NANOS, formatUsd } from '@keyfold/protocol';
 import type { AuditDetail } from '../audit/audit-event.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -11,7 +11,7 @@ import type { NewId } from '../kernel/new-id.ts';
 import type { Database, Outcome } from '../storage/database.ts';
 import type { Step } from '../storage/statement.ts';
 import { NO_USAGE, type Usage } from '../pricing/model-price.ts';
-import type { Budget } from './budget.ts';
+import { type Budget, capAt } from './budget.ts';
 import { type LedgerStatements, prepareLedgerStatements } from './ledger-statements.ts';
 import { periodEndMs, periodStartMs } from './period.ts';
 import type { Reservation, ReserveRequest, Resolution } from './reservation.ts';
@@ -75,7 +75,7 @@ export class Ledger {
       held: request.amount,
       holds: budgets.map((budget) => ({
         budgetId: budget.id,
-        periodStartMs: periodStartMs(budget.period, nowMs),
+        periodStartMs: periodStartMs(budget, nowMs),
       })),
       reservedAtMs: nowMs,
     };
@@ -87,7 +87,7 @@ export class Ledger {
         balance,
         posted: 0n,
         held: request.amount,
-        cap: budgets[index]?.cap ?? ZERO_NANOS,
+        cap: capOf(budgets[index], nowMs),
       })),
       this.#sql.insertReservation(reservation, this.#database),
       this.#audit.step(callEvent('call.opened', reservation, { held_usd: formatUsd(request.amount) })),
@@ -198,17 +198,23 @@ function tokenDetail(usage: Usage): AuditDetail {
   return detail;
 }
 
+/** A hold without a budget has none. */
+function capOf(budget: Budget | undefined, nowMs: number): Nanos {
+  return budget === undefined ? ZERO_NANOS : capAt(budget, nowMs);
+}
+
 function exhausted(budget: Budget, nowMs: number): Denial {
-  const resetsAtMs = periodEndMs(budget.period, nowMs);
+  const resetsAtMs = periodEndMs(budget, nowMs);
+  const cap = formatUsd(capAt(budget, nowMs));
   const resetsAt = resetsAtMs === undefined ? undefined : new Date(resetsAtMs).toISOString();
   const when = resetsAt === undefined ? 'It does not reset.' : `It resets at ${resetsAt}.`;
   return new Denial('budget_exhausted', {
-    message: `The ${budget.scope}'s budget of ${formatUsd(budget.cap)} USD per ${budget.period} has no room for the most this call may cost. ${when}`,
+    message: `The ${budget.scope}'s budget of ${cap} USD per ${budget.period} has no room for the most this call may cost. ${when}`,
     facts: {
       scope: budget.scope,
       scope_id: budget.scopeId,
       period: budget.period,
-      cap_usd: formatUsd(budget.cap),
+      cap_usd: cap,
       ...(resetsAt === undefined ? {} : { resets_at: resetsAt }),
     },
   });

@@ -6,7 +6,7 @@ import { firstIdAt } from '../kernel/new-id.ts';
 import { Denial } from '../kernel/denial.ts';
 import type { Database } from '../storage/database.ts';
 import type { Schema } from '../storage/schema.ts';
-import { periodStartMs } from './period.ts';
+import { UTC, periodStartMs } from './period.ts';
 import { TOKEN_CLASSES, type TokenCounts, mapTokens } from './token-classes.ts';
 
 export type CallRow = Selectable<Schema['calls']>;
@@ -74,8 +74,8 @@ export class LedgerReports {
       return nanos(rows[0]?.cost ?? 0n);
     };
     const [today, thisMonth] = await Promise.all([
-      sumSince(periodStartMs('day', nowMs)),
-      sumSince(periodStartMs('month', nowMs)),
+      sumSince(periodStartMs({ period: 'day', timeZone: UTC }, nowMs)),
+      sumSince(periodStartMs({ period: 'month', timeZone: UTC }, nowMs)),
     ]);
     return { today, thisMonth };
   }

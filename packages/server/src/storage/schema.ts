@@ -5,6 +5,11 @@ import type { ColumnType, Generated } from 'kysely';
 type Integer = ColumnType<bigint, bigint | number, bigint | number>;
 /** Of a column that came later: a row that does not say has its default. */
 type LaterInteger = ColumnType<bigint, bigint | number | undefined, bigint | number>;
+type LaterNullableInteger = ColumnType<
+  bigint | null,
+  bigint | number | null | undefined,
+  bigint | number | null
+>;
 type NullableInteger = ColumnType<bigint | null, bigint | number | null, bigint | number | null>;
 
 export interface Schema {
@@ -93,6 +98,11 @@ export interface Schema {
     period: string;
     cap_nanos: Integer;
     created_at: Integer;
+    /** UTC where it is null. */
+    time_zone: ColumnType<string | null, string | null | undefined, string | null>;
+    /** Another cap, and until when it holds. */
+    raised_cap_nanos: LaterNullableInteger;
+    raised_until: LaterNullableInteger;
     mac: string;
   };
   /** What is posted and held on a budget in one of its periods. */

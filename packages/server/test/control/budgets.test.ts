@@ -150,4 +150,47 @@ describeOnEachDatabase('budgets', (keyfold) => {
       });
     }
   });
+
+  test('a budget keeps the days of its own zone, and the zone stays', async () => {
+    const key = await createKey(keyfold());
+    const scope = { scope: 'key', scope_id: key['id'], period: 'day', cap_usd: '5' };
+    const set = await put({ ...scope, time_zone: 'pacific/kiritimati' });
+    assert.equal(set.status, 200, set.text);
+    assert.equal(set.body['time_zone'], 'Pacific/Kiritimati');
+    // Fourteen hours before UTC.
+    assert.match(textAt(set, 'resets_at'), /T10:00:00\.000Z$/);
+    assert.equal((await chat(keyfold(), textAt(key, 'api_key'))).status, 200);
+    const [state] = rowsOf(await keyfold().request('GET', `/v1/budgets?scope_id=${textAt(key, 'id')}`));
+    assert.ok(Number(state?.['posted_usd']) > 0);
+    for (const time_zone of ['Europe/Berlin', 'Europe/Atlantis', '+02:00']) {
+      const refused = await put({ ...scope, time_zone });
+      assertProblem(refused, { status: 400, code: 'invalid_request', param: 'time_zone' });
+    }
+    assert.equal((await put({ ...scope, cap_usd: '6' })).body['time_zone'], 'Pacific/Kiritimati');
+  });
+
+  test('a raise holds until its end, and can be ended at once', async () => {
+    const key = await createKey(keyfold());
+    const secret = textAt(key, 'api_key');
+    const scope = { scope: 'key', scope_id: key['id'], period: 'total', cap_usd: '0' };
+    const until = new Date(Date.now() + 3_600_000).toISOString();
+    const raised = await put({ ...scope, raise: { cap_usd: '7', until } });
+    assert.equal(raised.status, 200, raised.text);
+    assert.deepEqual(raised.body['raise'], { cap_usd: '7.00', until });
+    assert.deepEqual([raised.body['cap_usd'], raised.body['remaining_usd']], ['0.00', '7.00']);
+    assert.equal((await chat(keyfold(), secret)).status, 200);
+    const event = await findEvent(keyfold(), { action: 'budget.set', target: textAt(raised, 'id') });
+    assert.equal((event['detail'] as Record<string, unknown>)['raised_until'], until);
+    assert.equal((await put({ ...scope, raise: null })).body['raise'], null);
+    assert.equal((await chat(keyfold(), secret)).status, 402);
+    for (const [raise, param] of [
+      [{ cap_usd: '0', until }, 'raise.cap_usd'],
+      [{ cap_usd: '-1', until }, 'raise.cap_usd'],
+      [{ cap_usd: '7', until: '2020-01-01T00:00:00Z' }, 'raise.until'],
+      [{ cap_usd: '7', until: 'soon' }, 'raise.until'],
+      [{ cap_usd: '7' }, 'raise.until'],
+    ] as const) {
+      assertProblem(await put({ ...scope, raise }), { status: 400, code: 'invalid_request', param });
+    }
+  });
 });

@@ -118,7 +118,12 @@ export function renderBudget({ budget, posted, held, remaining, resetsAtMs }: Bu
     scope: budget.scope,
     scope_id: budget.scopeId,
     period: budget.period,
+    time_zone: budget.timeZone,
     cap_usd: formatUsd(budget.cap),
+    raise:
+      budget.raise === undefined
+        ? null
+        : { cap_usd: formatUsd(budget.raise.cap), until: renderTime(budget.raise.untilMs) },
     posted_usd: formatUsd(posted),
     held_usd: formatUsd(held),
     remaining_usd: formatUsd(remaining),

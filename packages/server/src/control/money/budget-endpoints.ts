@@ -3,13 +3,13 @@ import { Denial } from '../../kernel/denial.ts';
 import type { Principal } from '../../keys/key.ts';
 import type { KeyStore } from '../../keys/key-store.ts';
 import { SCOPES, type BudgetState, type Scope } from '../../ledger/budget.ts';
-import { PERIODS } from '../../ledger/period.ts';
-import { type PlanRooms, planBudgets } from './budget-plan.ts';
+import { PERIODS, findTimeZone } from '../../ledger/period.ts';
+import { type BudgetTerms, type PlanRooms, planBudgets } from './budget-plan.ts';
 import { type Change, type Endpoint, defineEndpoint, ok } from '../endpoint.ts';
 import { renderBudget } from '../keys/key-view.ts';
 import { cutPage, renderPage } from '../list-page.ts';
 import type { ProjectStore } from '../../tenants/project-store.ts';
-import { budgetView, idParams, listOf, listQuery, usd, z } from '../schemas.ts';
+import { budgetView, idParams, listOf, listQuery, time, usd, z } from '../schemas.ts';
 
 export interface BudgetRooms extends PlanRooms {
   readonly keys: KeyStore;
@@ -22,6 +22,10 @@ const setBudgetBody = z.strictObject({
   scope_id: z.string().min(1).max(100).optional(),
   period: z.enum(PERIODS),
   cap_usd: usd,
+  /** Where its days and months begin: an IANA name. UTC where it says none. */
+  time_zone: z.string().max(64).optional(),
+  /** Another cap until a time; null ends it. */
+  raise: z.strictObject({ cap_usd: usd, until: time }).nullable().optional(),
 });
 
 export function budgetEndpoints(rooms: BudgetRooms): Endpoint[] {
@@ -93,11 +97,14 @@ async function setBudget(
   const { scope, period } = body;
   const scopeId = await findScope(rooms, principal, { scope, id: body.scope_id });
   if (scopeId instanceof Denial) return scopeId;
+  const terms = await readTerms(rooms, scopeId, body);
+  if (terms instanceof Denial) return terms;
   const plan = await planBudgets(rooms, {
     scope,
     scopeId,
     owner: principal.key,
     input: { day: undefined, month: undefined, total: undefined, [period]: body.cap_usd },
+    terms,
   });
   const state = plan.states.find(({ budget }) => budget.period === period);
   if (state === undefined) return new Denial('not_found');
@@ -106,6 +113,32 @@ async function setBudget(
     events: plan.events,
     reply: { status: 200, body: renderBudget(state) },
   };
+}
+
+/** Spend is kept by the beginning of its period: in another zone what was spent today would count for nothing. */
+async function readTerms(
+  { budgets, clock }: BudgetRooms,
+  scopeId: string,
+  body: z.infer<typeof setBudgetBody>,
+): Promise<BudgetTerms | Denial> {
+  const { time_zone: named, raise } = body;
+  const timeZone = named === undefined ? undefined : findTimeZone(named);
+  if (named !== undefined && timeZone === undefined) {
+    return refuse('time_zone', `There is no time zone of this name. Write it as 'Europe/Berlin'.`);
+  }
+  const existing = (await budgets.load([scopeId])).find(({ period }) => period === body.period);
+  if (existing !== undefined && timeZone !== undefined && timeZone !== existing.timeZone) {
+    return refuse('time_zone', `This budget is kept in ${existing.timeZone}. Remove it to begin another.`);
+  }
+  if (raise === undefined || raise === null) return { timeZone, raise };
+  if (raise.cap_usd <= body.cap_usd) return refuse('raise.cap_usd', 'A raise is above the cap.');
+  const untilMs = raise.until;
+  if (untilMs <= clock.nowMs()) return refuse('raise.until', 'A raise ends in the future.');
+  return { timeZone, raise: { cap: raise.cap_usd, untilMs } };
+}
+
+function refuse(param: string, message: string): Denial {
+  return new Denial('invalid_request', { message, param });
 }
 
 /** The id of a scope that the caller's organization has; without one, the caller's own project or organization. */

@@ -2,9 +2,9 @@
 import { type Id, type Nanos, formatUsd, nanos } from '@keyfold/protocol';
 import type { Clock } from '../../kernel/clock.ts';
 import type { NewId } from '../../kernel/new-id.ts';
-import type { Budget, BudgetState, Scope } from '../../ledger/budget.ts';
+import type { Budget, BudgetState, Raise, Scope } from '../../ledger/budget.ts';
 import type { BudgetStore } from '../../ledger/budget-store.ts';
-import { PERIODS, type Period } from '../../ledger/period.ts';
+import { PERIODS, type Period, UTC } from '../../ledger/period.ts';
 import type { SqlStep } from '../../storage/statement.ts';
 import type { Change } from '../endpoint.ts';
 
@@ -29,6 +29,15 @@ export interface PlanRequest {
   readonly scopeId: string;
   readonly owner: { readonly organizationId: Id<'organization'> };
   readonly input: BudgetInput;
+  /** Of each budget that is set; what it does not say stays as it is. */
+  readonly terms?: BudgetTerms;
+}
+
+export interface BudgetTerms {
+  /** Of a new budget. */
+  readonly timeZone?: string | undefined;
+  /** `null` ends one. */
+  readonly raise?: Raise | null | undefined;
 }
 
 export async function planBudgets(rooms: PlanRooms, request: PlanRequest): Promise<BudgetPlan> {
@@ -49,7 +58,9 @@ export async function planBudgets(rooms: PlanRooms, request: PlanRequest): Promi
     } else if (cap === null || cap === undefined) {
       if (before !== undefined) after.push(before);
     } else {
-      const budget = before === undefined ? newBudget(rooms, request, { period, cap }) : { ...before, cap };
+      const { raise } = request.terms ?? {};
+      const base = before ?? newBudget(rooms, request, { period, cap });
+      const budget = { ...base, cap, raise: raise === null ? undefined : (raise ?? base.raise) };
       steps.push(before === undefined ? rooms.budgets.insertStep(budget) : rooms.budgets.updateStep(budget));
       events.push({
         action: 'budget.set',
@@ -58,6 +69,8 @@ export async function planBudgets(rooms: PlanRooms, request: PlanRequest): Promi
           scope_id: request.scopeId,
           period,
           cap_usd: formatUsd(cap),
+          ...(budget.timeZone === UTC ? {} : { time_zone: budget.timeZone }),
+          ...raiseDetail(budget),
           ...(before === undefined ? {} : { previous_cap_usd: formatUsd(before.cap) }),
         },
       });
@@ -74,7 +87,14 @@ function newBudget(rooms: PlanRooms, request: PlanRequest, rule: { period: Perio
     scope: request.scope,
     scopeId: request.scopeId,
     period: rule.period,
+    timeZone: request.terms?.timeZone ?? UTC,
     cap: nanos(rule.cap),
+    raise: undefined,
     createdAtMs: rooms.clock.nowMs(),
   };
+}
+
+function raiseDetail({ raise }: Budget) {
+  if (raise === undefined) return {};
+  return { raised_cap_usd: formatUsd(raise.cap), raised_until: new Date(raise.untilMs).toISOString() };
 }
