@@ -9,7 +9,7 @@ import { Denial } from '../kernel/denial.ts';
 import { DIALECTS, type Dialect, type Provider } from '../providers/provider.ts';
 import type { Target } from '../routing/target.ts';
 import { type ParsedCall, parseCall } from './parse-call.ts';
-import { findStored } from './responses-call.ts';
+import { findForbidden } from './passed-on.ts';
 
 export interface Outbound {
   /** In the provider's dialect. */
@@ -42,8 +42,7 @@ export function addressCall(call: ParsedCall, target: Target, provider: Provider
 
 function writeFor(call: ParsedCall, target: Target, provider: Provider): Outbound | Denial {
   if (provider.endpoints.includes(call.endpoint)) {
-    const stored = call.endpoint === 'responses' ? findStored(call.scan) : undefined;
-    return stored ?? { call, translation: undefined };
+    return findForbidden(call, provider) ?? { call, translation: undefined };
   }
   const read = readChat(call);
   if (read === undefined) return refuseEndpoint(call, target, provider);

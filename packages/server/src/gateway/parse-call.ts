@@ -6,6 +6,7 @@ import { DIALECTS, type Endpoint, MODERATION_MODEL } from '../providers/provider
 import type { Medium } from '../pricing/cost.ts';
 import type { Form } from '../kernel/multipart.ts';
 import { countMediaParts, countPrompts } from './count-inputs.ts';
+import { findFolded } from './folded-fields.ts';
 import { readMediaOutput } from './media-output.ts';
 import { checkModelName } from './model-name.ts';
 import { isForm, parseForm } from './parse-form.ts';
@@ -86,6 +87,8 @@ export function parseCall(
   if (isForm(endpoint)) return parseForm(endpoint, { body, contentType });
   const scan = scanJsonObject(body);
   if (scan instanceof JsonRefusal) return refuseJson(scan);
+  const folded = DIALECTS[endpoint] === 'openai' ? findFolded(scan) : undefined;
+  if (folded !== undefined) return folded;
   const model = readModel(scan, { inPath: path.model, byDefault: DEFAULT_MODELS[endpoint] });
   if (model instanceof Denial) return model;
   const streamed = readStreamed(scan, path, sent.query);

@@ -46,6 +46,10 @@ describe('what OpenAI stores', () => {
     assert.equal(storedIn({ conversation: { id: 'conv_1' } }), 'conversation');
     assert.equal(storedIn({ prompt: { id: 'pmpt_1' } }), 'prompt');
     assert.equal(storedIn({ background: true }), 'background');
+    assert.equal(
+      storedIn({ prompt_cache_options: { ttl: '12h', comparison_response_id: 'resp_1' } }),
+      'prompt_cache_options.comparison_response_id',
+    );
     const items = [
       { type: 'item_reference', id: 'msg_1' },
       { id: 'msg_1' },
@@ -82,6 +86,7 @@ describe('what OpenAI stores', () => {
         previous_response_id: null,
         conversation: null,
         prompt: null,
+        prompt_cache_options: { ttl: '12h', comparison_response_id: null },
         background: false,
         store: true,
       },

@@ -65,6 +65,13 @@ export function findStored(scan: JsonObjectScan): Denial | undefined {
       `'${store}' refers to what the provider stores, which may be another key's. Send the whole input.`,
     );
   }
+  const cache = scan.field('prompt_cache_options');
+  if (cache?.kind === 'object' && isThere(scan.fieldsOf(cache), 'comparison_response_id')) {
+    return refuse(
+      'prompt_cache_options.comparison_response_id',
+      "'prompt_cache_options.comparison_response_id' refers to what the provider stores, which may be another key's.",
+    );
+  }
   const input = scan.field('input');
   if (input?.kind !== 'array') return undefined;
   const items = scan.readJson(input) as readonly unknown[];

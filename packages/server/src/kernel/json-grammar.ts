@@ -7,6 +7,7 @@ import {
   type JsonField,
   type JsonKind,
   type JsonRefusalReason,
+  type JsonSpan,
   KEY_CHARACTERS_MAX,
   REFUSED,
 } from './json-refusal.ts';
@@ -66,13 +67,16 @@ export class JsonWalker extends JsonTokens {
     }
   }
 
-  #skipArray(at: number, depth: number): number {
+  /** `at` is the opening bracket. Fills `items`, where given, with the array's own values in their order. */
+  skipArray(at: number, depth: number, items?: JsonSpan[]): number {
     if (depth > JSON_DEPTH_MAX) return this.refuse('too_deep', at);
     let next = this.skipSpace(at + 1);
     if (this.byteIs(next, CLOSE_BRACKET)) return next + 1;
     for (;;) {
-      next = this.#skipValue(next, depth);
+      const start = next;
+      next = this.#skipValue(start, depth);
       if (next === REFUSED) return REFUSED;
+      items?.push({ start, end: next, kind: this.#kindAt(start) });
       next = this.skipSpace(next);
       if (this.byteIs(next, CLOSE_BRACKET)) return next + 1;
       if (!this.byteIs(next, COMMA)) return this.refuse('malformed', next);
@@ -88,7 +92,7 @@ export class JsonWalker extends JsonTokens {
       case OPEN_BRACE:
         return this.skipObject(at, depth + 1);
       case OPEN_BRACKET:
-        return this.#skipArray(at, depth + 1);
+        return this.skipArray(at, depth + 1);
       case 0x74:
         return this.skipLiteral(at, 'true');
       case 0x66:

@@ -7,6 +7,7 @@ import {
   JsonObjectScan,
   JsonRefusal,
   type JsonRefusalReason,
+  type JsonSpan,
   parseJsonObject,
   scanJsonObject,
 } from './json-scan.ts';
@@ -37,6 +38,29 @@ describe('scanJsonObject', () => {
     assert.equal(found.isEmpty, false);
     assert.equal(scan('{}').isEmpty, true);
     assert.equal(scan(' { } ').closingBrace, 3);
+  });
+
+  test('finds the values in an array where they lie', () => {
+    const text = '{"a":[ 1, "x,]" ,{"b":[2]},[ ],null],"e":[ ],"n":1}';
+    const found = scan(text);
+    const itemsOf = (name: string) => found.itemsOf(found.field(name) as JsonSpan);
+    assert.deepEqual(
+      itemsOf('a').map(({ start, end, kind }) => [text.slice(start, end), kind]),
+      [
+        ['1', 'number'],
+        ['"x,]"', 'string'],
+        ['{"b":[2]}', 'object'],
+        ['[ ]', 'array'],
+        ['null', 'null'],
+      ],
+    );
+    assert.deepEqual(itemsOf('e'), []);
+    assert.throws(() => itemsOf('n'), TypeError);
+  });
+
+  test('tells the names that are not all lower case', () => {
+    const found = scan('{"max_tokens2":{"B":1},"Az":1,"é":1,"\\u0061":2,"\\u004d":3}');
+    assert.deepEqual(found.namesBeyondLowerCase(), ['Az', 'é', 'a', 'M']);
   });
 
   test('finds a field however its key is spelled', () => {

@@ -60,12 +60,30 @@ export class JsonObjectScan {
     return undefined;
   }
 
+  /** The names that have anything but lower-case ASCII in them, as they are meant: few bodies have any. */
+  namesBeyondLowerCase(): readonly string[] {
+    const names: string[] = [];
+    for (const { keyStart, keyEnd, name } of this.#fields) {
+      if (name === undefined && this.#isLowerCase(keyStart, keyEnd)) continue;
+      names.push(name ?? this.body.toString('utf8', keyStart, keyEnd));
+    }
+    return names;
+  }
+
   /** The fields of an object inside this one. Throws `TypeError` when the span is no object. */
   fieldsOf(span: JsonSpan): JsonObjectScan {
     if (span.kind !== 'object') throw new TypeError(`expected an object, not a ${span.kind}`);
     const fields: JsonField[] = [];
     const end = new JsonWalker(this.body).skipObject(span.start, 1, fields);
     return new JsonObjectScan(this.body, end - 1, fields);
+  }
+
+  /** The values in an array inside this object. Throws `TypeError` when the span is no array. */
+  itemsOf(span: JsonSpan): readonly JsonSpan[] {
+    if (span.kind !== 'array') throw new TypeError(`expected an array, not a ${span.kind}`);
+    const items: JsonSpan[] = [];
+    new JsonWalker(this.body).skipArray(span.start, 1, items);
+    return items;
   }
 
   /** Throws `TypeError` when the span is no string. */
@@ -85,6 +103,14 @@ export class JsonObjectScan {
     return JSON.parse(this.body.toString('utf8', span.start, span.end));
   }
 
+  #isLowerCase(start: number, end: number): boolean {
+    for (let index = start; index < end; index++) {
+      const byte = this.body[index] as number;
+      if (byte > ASCII_MAX || (byte >= UPPER_A && byte <= UPPER_Z)) return false;
+    }
+    return true;
+  }
+
   #isWrittenAs(field: JsonField, name: string): boolean {
     if (field.keyEnd - field.keyStart !== name.length) return false;
     for (let index = 0; index < name.length; index++) {
@@ -95,3 +121,6 @@ export class JsonObjectScan {
 }
 
 const OPEN_BRACE = 0x7b;
+const UPPER_A = 0x41;
+const UPPER_Z = 0x5a;
+const ASCII_MAX = 0x7f;

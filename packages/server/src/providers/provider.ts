@@ -190,6 +190,8 @@ export interface Provider {
   readonly dialects: readonly Dialect[];
   /** What it serves as the client wrote it; no other call is given to it. */
   readonly endpoints: readonly Endpoint[];
+  /** Fields that would have it ask another model than the one that was decided about, or spend beside it. */
+  readonly rerouting?: readonly string[];
   /** The request for `call`, authorized with `secret`. Fields that Keyfold does not know pass as they are. */
   buildRequest(call: ModelCall, secret: string): UpstreamRequest;
   /** Usage of a complete answer that was not streamed. Never throws. */

@@ -102,7 +102,6 @@ describeGateway('what is held', { kinds: ['sqlite'] }, (gateway) => {
     ['an image without a type', '[{"role":"user","content" : [{"image_url":"u"}]}]', 1],
     ['what nobody knows, and a text', '[{"role":"user","content":[{"type":"x"},{"type":"text"}]}]', 1],
     ['one image that is no list', '[{"role":"user","content":{"type":"image"}}]', 1],
-    ['an earlier recording', '[{"role":"assistant","audio":{"id":"audio_1"}}]', 1],
     [
       'two images in two messages',
       '[{"role":"user","content":[{"type":"input_image"}]},{"role":"tool","content":[{"type":"image"}]}]',
@@ -115,6 +114,15 @@ describeGateway('what is held', { kinds: ['sqlite'] }, (gateway) => {
       assert.ok(held >= parts * MEDIA_USD && held < (parts + 0.1) * MEDIA_USD, String(held));
     });
   }
+
+  test('an earlier answer in sound, which may be that of another key, is refused', async () => {
+    const key = await issueKey(gateway());
+    const answer = await send(gateway(), 'chat/completions', {
+      secret: key.secret,
+      body: { ...chatBody(), messages: [{ role: 'assistant', audio: { id: 'audio_1' } }] },
+    });
+    assertRefused(answer, { status: 400, code: 'unsupported_parameter', param: 'messages.0.audio.id' });
+  });
 
   test('inputs of an embedding that are no text are media', async () => {
     const { held } = await post(gateway(), 'embeddings', {
