@@ -16,6 +16,7 @@ import type { Denial } from './kernel/denial.ts';
 import { Fault } from './kernel/fault.ts';
 import { addHealthEndpoints, addOperatorEndpoints } from './http/public-endpoints.ts';
 import { renderWelcome } from './http/welcome.ts';
+import { alertBudgets } from './jobs/alert-budgets.ts';
 import { alertEndingVersions } from './jobs/alert-ending-versions.ts';
 import { pruneChildren } from './jobs/prune-children.ts';
 import { pruneIdempotency } from './jobs/prune-idempotency.ts';
@@ -48,6 +49,7 @@ const JOB_EVERY_MS = {
   refusals: 10_000,
   uses: 5_000,
   ending: 30_000,
+  budgets: 10_000,
   nonces: 30_000,
   idempotency: 600_000,
   secrets: 60_000,
@@ -215,6 +217,11 @@ function startJobs(house: House, recovery: Recovery): TimedJobs {
       name: 'alert ending versions',
       everyMs: JOB_EVERY_MS.ending,
       run: () => alertEndingVersions({ ...core, telemetry }),
+    },
+    {
+      name: 'alert budgets',
+      everyMs: JOB_EVERY_MS.budgets,
+      run: () => alertBudgets({ ...core, telemetry }),
     },
     { name: 'prune nonces', everyMs: JOB_EVERY_MS.nonces, run: () => core.nonces.prune() },
     { name: 'prune children', everyMs: JOB_EVERY_MS.children, run: () => pruneChildren(core) },

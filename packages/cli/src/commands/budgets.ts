@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { CommandFailure, EXIT } from '../exit-code.ts';
 import { addExamples, addGroup } from '../help.ts';
-import { readUsd } from '../option-value.ts';
+import { collectList, readCount, readUsd } from '../option-value.ts';
 import { showValue } from '../remote/json.ts';
 import { type ListView, type PageOptions, addPageOptions, showList } from '../remote/list.ts';
 import { type RemoteOptions, addRemoteOptions, openSession } from '../remote/session.ts';
@@ -59,6 +59,7 @@ interface SetOptions extends RemoteOptions {
   readonly period: string;
   readonly capUsd: string;
   readonly timeZone?: string;
+  readonly alertPercents?: readonly number[];
   readonly raiseUsd?: string;
   readonly raiseUntil?: string;
 }
@@ -74,12 +75,26 @@ function addSet(budgets: Command, context: Context): void {
     .addOption(new Option('--cap-usd <amount>', 'at most this').argParser(readUsd).makeOptionMandatory())
     .option('--time-zone <zone>', 'where its days and months begin, such as Europe/Berlin (UTC)')
     .addOption(new Option('--raise-usd <amount>', 'another cap, until --raise-until').argParser(readUsd))
+    .addOption(
+      new Option(
+        '--alert-percents <list>',
+        'shares of the cap at which to be told, such as 50,80,100',
+      ).argParser((text) => collectList(text, undefined).map((percent) => readCount(percent))),
+    )
     .option('--raise-until <time>', 'when the raise ends: RFC 3339, such as 2026-12-01T00:00:00Z')
     .action(async (options: SetOptions) => {
       const { scope, scopeId, period, capUsd, timeZone } = options;
       const raise = readRaise(options);
       const session = openSession(context, options);
-      const body = { scope, scope_id: scopeId, period, cap_usd: capUsd, time_zone: timeZone, raise };
+      const body = {
+        scope,
+        scope_id: scopeId,
+        period,
+        cap_usd: capUsd,
+        time_zone: timeZone,
+        raise,
+        alert_percents: options.alertPercents,
+      };
       const answer = await session.client.send({ method: 'PUT', path: BUDGET_LIST.path, body });
       session.print(answer, () => {
         const remaining = showValue(answer['remaining_usd']);

@@ -136,7 +136,8 @@ describe('keyfold projects and budgets', () => {
     });
     api.reply({ body: budget });
     const until = '2030-01-01T00:00:00Z';
-    await run([...set, '--time-zone', 'Europe/Berlin', '--raise-usd', '20', '--raise-until', until]);
+    const terms = ['--time-zone', 'Europe/Berlin', '--alert-percents', '50,80'];
+    await run([...set, ...terms, '--raise-usd', '20', '--raise-until', until]);
     assert.deepEqual(api.asked[0]?.body, {
       scope: 'project',
       scope_id: 'prj_1',
@@ -144,6 +145,7 @@ describe('keyfold projects and budgets', () => {
       cap_usd: '10',
       time_zone: 'Europe/Berlin',
       raise: { cap_usd: '20', until },
+      alert_percents: [50, 80],
     });
     const half = await run([...set, '--raise-usd', '20']);
     assert.deepEqual([half.code, /go together/.test(half.stderr)], [2, true]);

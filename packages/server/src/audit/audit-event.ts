@@ -21,6 +21,7 @@ export const AUDIT_ACTIONS = [
   'canary.used',
   'budget.set',
   'budget.removed',
+  'budget.alerted',
   'credential.created',
   'credential.updated',
   'credential.deleted',

@@ -53,6 +53,8 @@ export const budgetView = z.object({
   cap_usd: z.string(),
   /** Another cap for a while. */
   raise: z.object({ cap_usd: z.string(), until: z.string() }).nullable(),
+  /** Shares of the cap at which an audit event and a metric tell, once in each period. */
+  alert_percents: z.array(z.number()),
   posted_usd: z.string(),
   held_usd: z.string(),
   remaining_usd: z.string(),

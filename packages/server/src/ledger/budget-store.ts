@@ -66,6 +66,32 @@ export class BudgetStore {
     return rows.map((row) => this.#fromRow(row));
   }
 
+  /** Budgets of all organizations whose owners want to be told before they are used up. */
+  async listAlerting(): Promise<Budget[]> {
+    const rows = await this.#database.read((db) =>
+      db.selectFrom('budgets').selectAll().where('alert_percents', 'is not', null).orderBy('id'),
+    );
+    return rows.map((row) => this.#fromRow(row));
+  }
+
+  /** Refused where it was told before, by this process or another. */
+  markAlertedStep(budget: Budget, of: { readonly percent: number; readonly atMs: number }): SqlStep {
+    const row = {
+      budget_id: budget.id,
+      period_start: periodStartMs(budget, of.atMs),
+      percent: of.percent,
+      at: of.atMs,
+    };
+    return this.#database.step(
+      (db) =>
+        db
+          .insertInto('budget_alerts')
+          .values(row)
+          .onConflict((conflict) => conflict.doNothing()),
+      'changes-row',
+    );
+  }
+
   /** The state of each budget in the period that is now. */
   async statesOf(budgets: readonly Budget[]): Promise<BudgetState[]> {
     if (budgets.length === 0) return [];
@@ -105,7 +131,7 @@ export class BudgetStore {
             cap_nanos: budget.cap,
             created_at: budget.createdAtMs,
             time_zone: zoneColumn(budget),
-            ...raiseColumns(budget),
+            ...termColumns(budget),
             mac,
           })
           .onConflict((conflict) => conflict.columns(['scope_id', 'period']).doNothing()),
@@ -120,7 +146,7 @@ export class BudgetStore {
       (db) =>
         db
           .updateTable('budgets')
-          .set({ cap_nanos: budget.cap, ...raiseColumns(budget), mac })
+          .set({ cap_nanos: budget.cap, ...termColumns(budget), mac })
           .where('id', '=', budget.id),
       'changes-row',
     );
@@ -143,6 +169,7 @@ export class BudgetStore {
         row.raised_cap_nanos === null || row.raised_until === null
           ? undefined
           : { cap: nanos(row.raised_cap_nanos), untilMs: Number(row.raised_until) },
+      alertPercents: row.alert_percents === null ? [] : (JSON.parse(row.alert_percents) as number[]),
       createdAtMs: Number(row.created_at),
     };
     if (!this.#mac.holds('budgets', { fields: macFields(budget), mac: row.mac })) {
@@ -161,8 +188,12 @@ function zoneColumn({ timeZone }: Budget): string | null {
   return timeZone === UTC ? null : timeZone;
 }
 
-function raiseColumns({ raise }: Budget) {
-  return { raised_cap_nanos: raise?.cap ?? null, raised_until: raise?.untilMs ?? null };
+function termColumns({ raise, alertPercents }: Budget) {
+  return {
+    raised_cap_nanos: raise?.cap ?? null,
+    raised_until: raise?.untilMs ?? null,
+    alert_percents: alertPercents.length === 0 ? null : JSON.stringify(alertPercents),
+  };
 }
 
 /** What came later is signed where it is set: rows from before it keep their MAC. */
@@ -177,5 +208,6 @@ function macFields(budget: Budget): (string | number | Nanos)[] {
     budget.cap,
     ...(zoneColumn(budget) === null ? [] : ['zone', budget.timeZone]),
     ...(raise === undefined ? [] : ['raise', raise.cap, raise.untilMs]),
+    ...(budget.alertPercents.length === 0 ? [] : ['alerts', ...budget.alertPercents]),
   ];
 }

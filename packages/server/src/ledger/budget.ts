@@ -16,6 +16,8 @@ export interface Budget {
   readonly cap: Nanos;
   /** Another cap for a while. */
   readonly raise: Raise | undefined;
+  /** Shares of the cap, in percent, at which its owners are told: ascending, each once in a period. */
+  readonly alertPercents: readonly number[];
   readonly createdAtMs: number;
 }
 

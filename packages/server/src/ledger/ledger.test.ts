@@ -262,6 +262,7 @@ async function openHouse(place: DatabasePlace) {
         timeZone: 'UTC',
         cap: nanos(cap),
         raise: undefined,
+        alertPercents: [],
         createdAtMs: 0,
       }));
       owned.set(key, made);

@@ -103,8 +103,12 @@ export interface Schema {
     /** Another cap, and until when it holds. */
     raised_cap_nanos: LaterNullableInteger;
     raised_until: LaterNullableInteger;
+    /** JSON of the percentages at which its owners want to be told. */
+    alert_percents: ColumnType<string | null, string | null | undefined, string | null>;
     mac: string;
   };
+  /** Of which thresholds it has been told in which period. */
+  budget_alerts: { budget_id: string; period_start: Integer; percent: Integer; at: Integer };
   /** What is posted and held on a budget in one of its periods. */
   balances: { budget_id: string; period_start: Integer; posted_nanos: Integer; held_nanos: Integer };
   /** Reservations that are not yet resolved. Resolving one deletes its row here and writes its row in `calls`. */

@@ -16,6 +16,7 @@ export class Metrics {
   readonly callSeconds: Histogram<'provider'>;
   readonly costUsd: Counter<'provider'>;
   readonly tokens: Counter<'provider' | 'class'>;
+  readonly budgetAlerts: Counter<'scope'>;
   readonly versionsEnding: Gauge;
   readonly callsRunning: Gauge;
   readonly resolutionsPending: Gauge;
@@ -56,6 +57,12 @@ export class Metrics {
       name: 'keyfold_enforcement_errors_total',
       help: 'Errors inside a control; each denied.',
       labelNames: ['control'],
+      registers,
+    });
+    this.budgetAlerts = new Counter({
+      name: 'keyfold_budget_alerts_total',
+      help: 'Shares of caps that were reached, of which their owners wanted to know.',
+      labelNames: ['scope'],
       registers,
     });
     this.canaryUses = new Counter({

@@ -76,6 +76,10 @@ export class Telemetry {
     else this.auditLost(error, '');
   }
 
+  budgetAlerted(scope: string): void {
+    this.#metrics.budgetAlerts.inc({ scope });
+  }
+
   versionsEnding(count: number): void {
     this.#metrics.versionsEnding.set(count);
   }

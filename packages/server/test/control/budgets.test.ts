@@ -193,4 +193,18 @@ describeOnEachDatabase('budgets', (keyfold) => {
       assertProblem(await put({ ...scope, raise }), { status: 400, code: 'invalid_request', param });
     }
   });
+
+  test('shares of a cap are kept ascending and once each, and stay where nothing is said of them', async () => {
+    const key = await createKey(keyfold());
+    const scope = { scope: 'key', scope_id: key['id'], period: 'month', cap_usd: '5' };
+    const set = await put({ ...scope, alert_percents: [80, 50, 80] });
+    assert.deepEqual(set.body['alert_percents'], [50, 80], set.text);
+    assert.deepEqual((await put({ ...scope, cap_usd: '6' })).body['alert_percents'], [50, 80]);
+    assert.deepEqual((await put({ ...scope, alert_percents: [] })).body['alert_percents'], []);
+    for (const alert_percents of [[0], [1.5], [1001], ['50'], Array.from({ length: 11 }, (_, i) => i + 1)]) {
+      const refused = await put({ ...scope, alert_percents });
+      assert.equal(refused.status, 400, refused.text);
+      assert.match(String(refused.body['param']), /^alert_percents/);
+    }
+  });
 });

@@ -124,6 +124,7 @@ export function renderBudget({ budget, posted, held, remaining, resetsAtMs }: Bu
       budget.raise === undefined
         ? null
         : { cap_usd: formatUsd(budget.raise.cap), until: renderTime(budget.raise.untilMs) },
+    alert_percents: budget.alertPercents,
     posted_usd: formatUsd(posted),
     held_usd: formatUsd(held),
     remaining_usd: formatUsd(remaining),

@@ -17,6 +17,9 @@ export interface BudgetRooms extends PlanRooms {
 }
 
 const TAG = 'Budgets';
+/** A call may overrun its hold, and a cap be lowered below what is spent. */
+const PERCENT_MAX = 1_000;
+const ALERTS_MAX = 10;
 const setBudgetBody = z.strictObject({
   scope: z.enum(SCOPES),
   scope_id: z.string().min(1).max(100).optional(),
@@ -26,6 +29,8 @@ const setBudgetBody = z.strictObject({
   time_zone: z.string().max(64).optional(),
   /** Another cap until a time; null ends it. */
   raise: z.strictObject({ cap_usd: usd, until: time }).nullable().optional(),
+  /** Shares of the cap, in percent, at which to be told; an empty list for none. */
+  alert_percents: z.array(z.int().min(1).max(PERCENT_MAX)).max(ALERTS_MAX).optional(),
 });
 
 export function budgetEndpoints(rooms: BudgetRooms): Endpoint[] {
@@ -130,11 +135,12 @@ async function readTerms(
   if (existing !== undefined && timeZone !== undefined && timeZone !== existing.timeZone) {
     return refuse('time_zone', `This budget is kept in ${existing.timeZone}. Remove it to begin another.`);
   }
-  if (raise === undefined || raise === null) return { timeZone, raise };
+  const alertPercents = body.alert_percents && [...new Set(body.alert_percents)].toSorted((a, b) => a - b);
+  if (raise === undefined || raise === null) return { timeZone, raise, alertPercents };
   if (raise.cap_usd <= body.cap_usd) return refuse('raise.cap_usd', 'A raise is above the cap.');
   const untilMs = raise.until;
   if (untilMs <= clock.nowMs()) return refuse('raise.until', 'A raise ends in the future.');
-  return { timeZone, raise: { cap: raise.cap_usd, untilMs } };
+  return { timeZone, alertPercents, raise: { cap: raise.cap_usd, untilMs } };
 }
 
 function refuse(param: string, message: string): Denial {

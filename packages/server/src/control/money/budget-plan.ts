@@ -38,6 +38,7 @@ export interface BudgetTerms {
   readonly timeZone?: string | undefined;
   /** `null` ends one. */
   readonly raise?: Raise | null | undefined;
+  readonly alertPercents?: readonly number[] | undefined;
 }
 
 export async function planBudgets(rooms: PlanRooms, request: PlanRequest): Promise<BudgetPlan> {
@@ -58,9 +59,14 @@ export async function planBudgets(rooms: PlanRooms, request: PlanRequest): Promi
     } else if (cap === null || cap === undefined) {
       if (before !== undefined) after.push(before);
     } else {
-      const { raise } = request.terms ?? {};
+      const { raise, alertPercents } = request.terms ?? {};
       const base = before ?? newBudget(rooms, request, { period, cap });
-      const budget = { ...base, cap, raise: raise === null ? undefined : (raise ?? base.raise) };
+      const budget = {
+        ...base,
+        cap,
+        raise: raise === null ? undefined : (raise ?? base.raise),
+        alertPercents: alertPercents ?? base.alertPercents,
+      };
       steps.push(before === undefined ? rooms.budgets.insertStep(budget) : rooms.budgets.updateStep(budget));
       events.push({
         action: 'budget.set',
@@ -71,6 +77,7 @@ export async function planBudgets(rooms: PlanRooms, request: PlanRequest): Promi
           cap_usd: formatUsd(cap),
           ...(budget.timeZone === UTC ? {} : { time_zone: budget.timeZone }),
           ...raiseDetail(budget),
+          ...(budget.alertPercents.length === 0 ? {} : { alert_percents: budget.alertPercents.map(String) }),
           ...(before === undefined ? {} : { previous_cap_usd: formatUsd(before.cap) }),
         },
       });
@@ -90,6 +97,7 @@ function newBudget(rooms: PlanRooms, request: PlanRequest, rule: { period: Perio
     timeZone: request.terms?.timeZone ?? UTC,
     cap: nanos(rule.cap),
     raise: undefined,
+    alertPercents: [],
     createdAtMs: rooms.clock.nowMs(),
   };
 }

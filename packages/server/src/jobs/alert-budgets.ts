@@ -1,0 +1,59 @@
+/** Tells, once in each period, that what is posted on a budget has reached a share of its cap. */
+import { formatUsd } from '@keyfold/protocol';
+import type { AuditLog } from '../audit/audit-log.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { type BudgetState, capAt } from '../ledger/budget.ts';
+import type { BudgetStore } from '../ledger/budget-store.ts';
+import type { Database } from '../storage/database.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+
+export interface AlertRooms {
+  readonly budgets: BudgetStore;
+  readonly database: Database;
+  readonly audit: AuditLog;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+}
+
+export async function alertBudgets(rooms: AlertRooms): Promise<void> {
+  for (const state of await rooms.budgets.statesOf(await rooms.budgets.listAlerting())) {
+    const nowMs = rooms.clock.nowMs();
+    for (const percent of state.budget.alertPercents) {
+      if (hasReached(state, percent, nowMs)) await tell(rooms, state, { percent, atMs: nowMs });
+    }
+  }
+}
+
+function hasReached({ budget, posted }: BudgetState, percent: number, nowMs: number): boolean {
+  return posted * 100n >= capAt(budget, nowMs) * BigInt(percent);
+}
+
+async function tell(
+  { budgets, database, audit, telemetry }: AlertRooms,
+  { budget, posted, held }: BudgetState,
+  of: { readonly percent: number; readonly atMs: number },
+): Promise<void> {
+  // The first step is refused where it was told before: then nothing is said twice.
+  const told = await database.commit({
+    steps: [
+      budgets.markAlertedStep(budget, of),
+      audit.step({
+        action: 'budget.alerted',
+        actor: 'system',
+        target: budget.id,
+        decision: 'allowed',
+        organizationId: budget.organizationId,
+        detail: {
+          scope: budget.scope,
+          scope_id: budget.scopeId,
+          period: budget.period,
+          percent: of.percent,
+          cap_usd: formatUsd(capAt(budget, of.atMs)),
+          posted_usd: formatUsd(posted),
+          held_usd: formatUsd(held),
+        },
+      }),
+    ],
+  });
+  if (told.committed) telemetry.budgetAlerted(budget.scope);
+}
