@@ -206,6 +206,46 @@ describe('importLitellmPrices', () => {
     );
   });
 
+  it('skips what is charged by the piece beside its tokens, where no price of a token tells it', () => {
+    const image = { ...CHAT, mode: 'image_generation', output_cost_per_image: 0.039 };
+    const { models, skipped } = importLitellmPrices(
+      {
+        'gpt-4o-search-preview': {
+          ...CHAT,
+          search_context_cost_per_query: { search_context_size_low: 0.03 },
+        },
+        draws: image,
+        'draws-by-tokens': { ...image, output_cost_per_image_token: 3e-5 },
+        'draws-for-free': { ...image, output_cost_per_image: 0 },
+        sees: { ...CHAT, input_cost_per_image: 0.001, output_cost_per_image_token: 3e-5 },
+        'sees-in-long-calls': { ...CHAT, input_cost_per_image_above_128k_tokens: 0.001 },
+        hears: { ...CHAT, input_cost_per_audio_per_second: 0.0001 },
+        films: { ...CHAT, input_cost_per_video_per_second: 0.0001, input_cost_per_video_token: 1e-6 },
+        asks: { ...CHAT, input_cost_per_query: 0.002 },
+        spells: { ...CHAT, input_cost_per_character: 1e-6 },
+        'gpt-4.1': { ...CHAT, search_context_cost_per_query: { search_context_size_low: 0.03 } },
+        'searches-for-free': { ...CHAT, search_context_cost_per_query: { search_context_size_low: 0 } },
+      },
+      0,
+    );
+    assert.deepEqual(
+      models.map((price) => price.model),
+      ['draws-by-tokens', 'draws-for-free', 'spells', 'gpt-4.1', 'searches-for-free'],
+    );
+    assert.deepEqual(
+      skipped.map(({ model, reason }) => `${model}: ${reason}`),
+      [
+        'gpt-4o-search-preview: search_context_cost_per_query is charged by the search, and this model always searches',
+        'draws: output_cost_per_image is charged besides tokens, and no price of a token tells it',
+        'sees: input_cost_per_image is charged besides tokens, and no price of a token tells it',
+        'sees-in-long-calls: input_cost_per_image_above_128k_tokens is charged besides tokens, and no price of a token tells it',
+        'hears: input_cost_per_audio_per_second is charged besides tokens, and no price of a token tells it',
+        'films: input_cost_per_video_per_second is charged besides tokens, and no price of a token tells it',
+        'asks: input_cost_per_query is charged besides tokens, and no price of a token tells it',
+      ],
+    );
+  });
+
   it('accounts for every entry, whatever the map holds', () => {
     const entry = fc.oneof(
       fc.jsonValue(),

@@ -73,8 +73,20 @@ const FREE = nanosPerMillion(0n);
 /** The end of the field names of a long tier: `_above_200k_tokens`. */
 const LONG_TIER = /_above_(\d{1,6})k_tokens$/;
 
-/** Seconds of sound, pictures and their pixels, letters, searches: whatever is counted that is no token. */
-const OTHER_UNIT = /^(?:input|output)_cost_per_(?!(?:\w+_)?token)/;
+/** Seconds of sound, pictures and their pixels, letters, searches: whatever is counted that is no token known here. */
+const OTHER_UNIT = /^(input|output)_cost_per_(?!(?:(?:reasoning|audio|image)_)?token(?:_|$))([a-z]+)/;
+/** Whose price by the token tells what a unit costs, too. */
+const TOKENS_OF_UNITS: Readonly<Record<string, string>> = {
+  character: 'token',
+  image: 'image_token',
+  pixel: 'image_token',
+  audio: 'audio_token',
+  second: 'audio_token',
+  minute: 'audio_token',
+};
+/** What a search costs, by its size. Other models search only where a call asks for it, which is refused. */
+const SEARCH_PRICE = 'search_context_cost_per_query';
+const SEARCHES = /search/;
 
 /** The documentation entry at the head of the map. */
 const SAMPLE_ENTRY = 'sample_spec';
@@ -119,7 +131,7 @@ function readEntry(name: string, value: unknown, effectiveFromMs: number): Model
   const mode = MODES.get(String(fields['mode']));
   if (mode === undefined)
     throw new FieldError('mode', `${String(fields['mode'])} is not priced by tokens here`);
-  refuseOtherUnits(fields);
+  refuseOtherUnits(name, fields);
   const model = readName(name.startsWith(`${vendor}/`) ? name.slice(vendor.length + 1) : name, 'name');
   const above = readAbove(fields);
   const contextTokens = readTokenLimit(fields, 'max_input_tokens');
@@ -139,12 +151,26 @@ function readEntry(name: string, value: unknown, effectiveFromMs: number): Model
   };
 }
 
-/** Where tokens have no price, or are free, and something else is not, tokens would not tell what a call costs. */
-function refuseOtherUnits(fields: Fields): void {
-  const isByTokens = COST_FIELDS.some((name) => typeof fields[name] === 'number' && fields[name] > 0);
-  const other = Object.keys(fields).find((name) => OTHER_UNIT.test(name) && (fields[name] ?? 0) !== 0);
-  if (other !== undefined && !isByTokens)
-    throw new FieldError('entry', `is not priced by tokens but has ${other}`);
+/** Where something has a price that no price of a token tells, tokens would not tell what a call costs. */
+function refuseOtherUnits(name: string, fields: Fields): void {
+  const isByTokens = COST_FIELDS.some((field) => isDear(fields[field]));
+  for (const field of Object.keys(fields)) {
+    const unit = OTHER_UNIT.exec(field);
+    if (unit === null || (fields[field] ?? 0) === 0) continue;
+    if (!isByTokens) throw new FieldError('entry', `is not priced by tokens but has ${field}`);
+    const [, direction = '', counted = ''] = unit;
+    const token = TOKENS_OF_UNITS[counted];
+    if (token === undefined || !isDear(fields[`${direction}_cost_per_${token}`])) {
+      throw new FieldError(field, 'is charged besides tokens, and no price of a token tells it');
+    }
+  }
+  if (SEARCHES.test(name) && Object.values(Object(fields[SEARCH_PRICE]) as object).some(isDear)) {
+    throw new FieldError(SEARCH_PRICE, 'is charged by the search, and this model always searches');
+  }
+}
+
+function isDear(price: unknown): boolean {
+  return typeof price === 'number' && price > 0;
 }
 
 /** LiteLLM lists a price of the long tier only where it differs; input and output then stay at the base price. */

@@ -174,6 +174,18 @@ describe('buildRequest', () => {
       '{"requests": [ {"model":"models/gemini-x"}]}',
       { endpoint: 'batchEmbedContents' },
     ],
+    [
+      'a batch keeps all else of it, down to the spelling of numbers',
+      '{"requests": [ { "outputDimensionality" : 7.68e2, "big":12345678901234567890,"model" : "models/alias" } ,7,{ },{"model":null}]}',
+      '{"requests": [ { "outputDimensionality" : 7.68e2, "big":12345678901234567890,"model" : "models/gemini-x" } ,7,{ "model":"models/gemini-x"},{"model":"models/gemini-x"}]}',
+      { endpoint: 'batchEmbedContents' },
+    ],
+    [
+      'a batch that is no list is left',
+      '{"requests":{}}',
+      '{"requests":{}}',
+      { endpoint: 'batchEmbedContents' },
+    ],
     ['counting has no output to limit', '{"contents":[]}', '{"contents":[]}', { endpoint: 'countTokens' }],
     [
       'streams are limited too',

@@ -1,12 +1,11 @@
 /**
  * Responsible for the request to the Gemini API (ai.google.dev, v1beta), which names the model in the path. The client's
  * body passes byte for byte but for two edits: the output limit where the client left it out and the call has a cap, and
- * the model where the body names it once more, so that it never contradicts the path.
+ * the model where the body, or a request of a batch, names it once more, so that it never contradicts the path.
  */
 import type { JsonObjectScan, JsonSpan } from '../../kernel/json-scan.ts';
 import { BodyEdits } from '../edit-body.ts';
 import type { ModelCall, UpstreamRequest } from '../provider.ts';
-import { fieldsOf } from '../strict-usage.ts';
 
 export function buildRequest(call: ModelCall, secret: string): UpstreamRequest {
   const isStreamed = call.endpoint === 'streamGenerateContent';
@@ -67,16 +66,17 @@ function renameModel(scan: JsonObjectScan, upstreamModel: string, edits: BodyEdi
 /** Each request of a batch names the model again, and Google refuses one that is not the path's. */
 function renameInBatch({ scan, upstreamModel }: ModelCall, edits: BodyEdits): void {
   const span = scan.field('requests');
-  const requests: unknown = span?.kind === 'array' ? scan.readJson(span) : undefined;
-  if (span === undefined || !Array.isArray(requests)) return;
-  const model = COLLECTION + upstreamModel;
-  const isNamed = (request: unknown) => fieldsOf(request)?.['model'] === model;
-  if (requests.every(isNamed)) return;
-  const renamed = requests.map((request: unknown) => {
-    const fields = fieldsOf(request);
-    return fields === undefined ? request : { ...fields, model };
-  });
-  edits.replace(span, JSON.stringify(renamed));
+  if (span?.kind !== 'array') return;
+  const name = COLLECTION + upstreamModel;
+  for (const item of scan.itemsOf(span)) {
+    if (item.kind !== 'object') continue;
+    const request = scan.fieldsOf(item);
+    const model = request.field('model');
+    if (model === undefined) edits.appendTo(request, 'model', JSON.stringify(name));
+    else if (model.kind !== 'string' || scan.readString(model) !== name) {
+      edits.replace(model, JSON.stringify(name));
+    }
+  }
 }
 
 /** A value of the wrong type is left for the server to refuse. */
