@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { costOf, findUnpricedMedia } from '../src/pricing/cost.ts';
+import { costOf, findUnpricedTokens } from '../src/pricing/cost.ts';
 import type { Usage } from '../src/pricing/model-price.ts';
 import { parsePriceInput } from '../src/pricing/price-input.ts';
 import type { Endpoint, UsageReading } from '../src/providers/provider.ts';
@@ -295,7 +295,7 @@ describe('what a call costs', () => {
       const usage: Usage = { ...reading.usage, certainty: 'exact' };
       const price = priceOf(each.price);
       assert.equal(sumInput(usage) + sumOutput(usage), each.total);
-      assert.deepEqual(findUnpricedMedia(price, usage), []);
+      assert.deepEqual(findUnpricedTokens(price, usage), []);
       assert.equal(costOf(price, usage), each.cost);
     });
   }

@@ -36,13 +36,14 @@ describe('settling', () => {
     }
   });
 
-  test('media that a price says nothing of is never charged below the hold, and flagged', () => {
+  test('what a price says nothing of is never charged below the hold, and flagged', () => {
     const ending = { status: 200, error: undefined };
     for (const [tokens, flag] of [
       [{ audioInputTokens: 1 }, 'unpriced_audio'],
       [{ cachedAudioInputTokens: 1 }, 'unpriced_audio'],
       [{ audioOutputTokens: 1 }, 'unpriced_audio'],
       [{ imageOutputTokens: 1 }, 'unpriced_image'],
+      [{ longCacheWriteTokens: 1 }, 'unpriced_long_cache_write'],
     ] as const) {
       const held = 5_000_000_000n;
       const { cost, flags } = settleReported(decided(held), { usage: { ...USAGE, ...tokens } }, ending);

@@ -2,7 +2,7 @@
 import { ERRORS, type Nanos, ZERO_NANOS } from '@keyfold/protocol';
 import type { Fault } from '../kernel/fault.ts';
 import type { Resolution } from '../ledger/reservation.ts';
-import { type Medium, costOf, findUnpricedMedia } from '../pricing/cost.ts';
+import { type UnpricedTokens, costOf, findUnpricedTokens } from '../pricing/cost.ts';
 import { type ModelPrice, NO_USAGE, type Usage } from '../pricing/model-price.ts';
 import type { StreamPolicy } from '../credentials/credential.ts';
 import type { ReportedUsage, StreamSummary, UsageReading } from '../providers/provider.ts';
@@ -46,7 +46,7 @@ export function settleReported(decision: Decision, reading: UsageReading, ending
 interface Charge {
   readonly cost: Nanos;
   /** What it is too little for. */
-  readonly media: readonly Medium[];
+  readonly media: readonly UnpricedTokens[];
 }
 
 const FREE: Charge = { cost: ZERO_NANOS, media: [] };
@@ -54,7 +54,7 @@ const FREE: Charge = { cost: ZERO_NANOS, media: [] };
 /** `undefined` for counts or a cost beyond what the ledger can hold: no provider bills that. */
 function chargeWithinRange(price: ModelPrice, usage: Usage): Charge | undefined {
   try {
-    return { cost: costOf(price, usage), media: findUnpricedMedia(price, usage) };
+    return { cost: costOf(price, usage), media: findUnpricedTokens(price, usage) };
   } catch (error) {
     if (error instanceof RangeError) return undefined;
     throw error;

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { NANOS_MAX } from '@keyfold/protocol';
-import { costOf, findUnpricedMedia, TOKENS_MAX, worstCaseCost } from './cost.ts';
+import { costOf, findUnpricedTokens, TOKENS_MAX, worstCaseCost } from './cost.ts';
 import {
   type ModelPrice,
   type NanosPerMillion,
@@ -182,7 +182,19 @@ describe('costOf', () => {
   });
 });
 
-describe('findUnpricedMedia', () => {
+describe('findUnpricedTokens', () => {
+  it('has writes to a cache that lives long, which cost more than others, in each tier', () => {
+    const base = { inputPerMillion: usd('2'), outputPerMillion: usd('8'), cacheWritePerMillion: usd('2.5') };
+    const long = { ...base, longCacheWritePerMillion: usd('5') };
+    const written = (count: number): Usage => ({ ...NO_USAGE, longCacheWriteTokens: count });
+    assert.deepEqual(findUnpricedTokens(priced(base), { ...NO_USAGE, cacheWriteTokens: 1 }), []);
+    assert.deepEqual(findUnpricedTokens(priced(base), written(1)), ['long_cache_write']);
+    assert.deepEqual(findUnpricedTokens(priced(long), written(1)), []);
+    const tiered = priced({ ...long, above: { inputTokens: 100, ...base } });
+    assert.deepEqual(findUnpricedTokens(tiered, written(100)), []);
+    assert.deepEqual(findUnpricedTokens(tiered, written(101)), ['long_cache_write']);
+  });
+
   it('looks at the rates that the call is charged at', () => {
     const price = priced({
       inputPerMillion: usd('2'),
@@ -190,10 +202,10 @@ describe('findUnpricedMedia', () => {
       audioInputPerMillion: usd('2'),
       above: { inputTokens: 100, inputPerMillion: usd('4'), outputPerMillion: usd('8') },
     });
-    assert.deepEqual(findUnpricedMedia(price, { ...NO_USAGE, audioInputTokens: 100 }), []);
-    assert.deepEqual(findUnpricedMedia(price, { ...NO_USAGE, audioInputTokens: 101 }), ['audio']);
+    assert.deepEqual(findUnpricedTokens(price, { ...NO_USAGE, audioInputTokens: 100 }), []);
+    assert.deepEqual(findUnpricedTokens(price, { ...NO_USAGE, audioInputTokens: 101 }), ['audio']);
     const both = { ...NO_USAGE, audioOutputTokens: 1, imageOutputTokens: 1 };
-    assert.deepEqual(findUnpricedMedia(price, both), ['audio', 'image']);
+    assert.deepEqual(findUnpricedTokens(price, both), ['audio', 'image']);
   });
 });
 

@@ -18,6 +18,9 @@ export interface UsageBound {
 /** A kind of tokens that no price can be taken for granted of: they may cost many times what text does. */
 export type Medium = 'audio' | 'image';
 
+/** What a price may say too little of to charge it. */
+export type UnpricedTokens = Medium | 'long_cache_write';
+
 type TokenClass = Exclude<keyof Usage, 'certainty'>;
 
 const TEXT_INPUT: readonly TokenClass[] = [
@@ -49,18 +52,21 @@ export function costOf(price: ModelPrice, usage: Usage): Nanos {
 }
 
 /**
- * The media in a usage that its price says nothing of: `costOf` charges them as text, which may be far too little. An image
- * that was read is not among them, since vendors that price it apart from text say so. Throws as `costOf` does.
+ * What of a usage its price says nothing of: `costOf` charges media as text, and writes to a cache that lives long as
+ * others, which may be far too little. An image that was read is not among them, since vendors that price it apart from
+ * text say so. Throws as `costOf` does.
  */
-export function findUnpricedMedia(price: ModelPrice, usage: Usage): Medium[] {
-  const { audioInputPerMillion, audioOutputPerMillion, imageOutputPerMillion } = ratesOf(price, usage);
+export function findUnpricedTokens(price: ModelPrice, usage: Usage): UnpricedTokens[] {
+  const rates = ratesOf(price, usage);
   const heard = (usage.audioInputTokens ?? 0) + (usage.cachedAudioInputTokens ?? 0);
-  const isUnheard = heard > 0 && audioInputPerMillion === undefined;
-  const isUnspoken = (usage.audioOutputTokens ?? 0) > 0 && audioOutputPerMillion === undefined;
-  const isUnseen = (usage.imageOutputTokens ?? 0) > 0 && imageOutputPerMillion === undefined;
+  const isUnheard = heard > 0 && rates.audioInputPerMillion === undefined;
+  const isUnspoken = (usage.audioOutputTokens ?? 0) > 0 && rates.audioOutputPerMillion === undefined;
+  const isUnseen = (usage.imageOutputTokens ?? 0) > 0 && rates.imageOutputPerMillion === undefined;
+  const isUnkept = (usage.longCacheWriteTokens ?? 0) > 0 && rates.longCacheWritePerMillion === undefined;
   return [
     ...(isUnheard || isUnspoken ? (['audio'] as const) : []),
     ...(isUnseen ? (['image'] as const) : []),
+    ...(isUnkept ? (['long_cache_write'] as const) : []),
   ];
 }
 
