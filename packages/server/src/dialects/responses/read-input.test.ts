@@ -169,20 +169,19 @@ describe('the input of a request', () => {
     ]);
   });
 
-  test('may give back OpenAI’s own reasoning, an open model’s, and reasoning that was only for its store', () => {
+  test('may give back OpenAI’s own reasoning, and an open model’s', () => {
     const chat = accepted(
       read(
         USER,
         { type: 'reasoning', id: 'rs_1', summary: [], encrypted_content: 'gAAAAB' },
         { type: 'reasoning', id: 'rs_2', summary: [], content: [{ type: 'reasoning_text', text: 'Hm' }] },
-        { type: 'reasoning', id: 'rs_3', summary: [], encrypted_content: null },
         { role: 'assistant', content: 'x' },
       ),
     );
     assert.deepEqual(chat.turns[1]?.parts, [
       { kind: 'reasoning', at: 'input.1', text: '', signature: { by: 'openai', value: 'gAAAAB' } },
       { kind: 'reasoning', at: 'input.2', text: 'Hm' },
-      { kind: 'text', at: 'input.4.content', text: 'x' },
+      { kind: 'text', at: 'input.3.content', text: 'x' },
     ]);
   });
 
@@ -261,6 +260,11 @@ describe('the input of a request', () => {
       'a signature of no text',
       [USER, { type: 'reasoning', summary: [], encrypted_content: 'text.kf.gemini.x' }],
       'invalid_request input.1.encrypted_content',
+    ],
+    [
+      'reasoning that is only named',
+      [USER, { type: 'reasoning', id: 'rs_1', summary: [] }, { role: 'assistant', content: 'x' }],
+      'unsupported_parameter input.1.encrypted_content',
     ],
     [
       'an unknown kind of summary',

@@ -132,8 +132,8 @@ class ItemCollector implements Input {
     const text = readReasoningText(item);
     const encrypted = item.text('encrypted_content') ?? '';
     if (encrypted === '') {
-      // Without text and without its encrypted form it was only there for OpenAI's own store.
       if (text !== '') this.#saidAt(at).push({ kind: 'reasoning', at, text });
+      else item.unsupported('encrypted_content', ONLY_NAMED);
       return;
     }
     const { signed, signature } = readEncrypted(encrypted);
@@ -170,6 +170,9 @@ class ItemCollector implements Input {
     this.#results = undefined;
   }
 }
+
+const ONLY_NAMED =
+  "is missing, so that this reasoning is only named, and there is no store of it: ask for it with 'include': ['reasoning.encrypted_content'] and send it back whole, or leave the item out";
 
 /** The summary; where there is none, what an open model has thought itself. */
 function readReasoningText(item: ObjectReader): string {
