@@ -6,6 +6,7 @@ import type { ModelPrice } from '../pricing/model-price.ts';
 import type { Endpoint } from '../providers/provider.ts';
 import type { Target } from '../routing/target.ts';
 import { boundInput } from './bound-input.ts';
+import { mediaOutputOf } from './media-output.ts';
 import { MAKERS, findUnknownPrice } from './needed-prices.ts';
 import type { ParsedCall } from './parse-call.ts';
 
@@ -63,7 +64,7 @@ export function estimateCall(
     inputTokensMax: input.tokensMax,
     hasMediaInput: call.mediaParts > 0 || call.recording !== undefined,
     outputTokensMax: output.tokensMax,
-    hasMediaOutput: call.mediaOutput.length > 0,
+    hasMediaOutput: mediaOutputOf(call, price).length > 0,
   };
   const cost = price === undefined || under.isFree ? ZERO_NANOS : boundCost(price, bound);
   if (cost instanceof Denial) return cost;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { modelCall } from '../../test/model-call.ts';
 import { nanosPerMillion, type ModelPrice } from '../pricing/model-price.ts';
 import type { Target } from '../routing/target.ts';
 import { findUnknownPrice } from './needed-prices.ts';
@@ -28,6 +29,9 @@ describe('what must be known of a price', () => {
     assert.equal(missing({ mediaOutput: ['audio'] }, TEXT), 'audio_output_usd_per_million');
     assert.equal(missing({ mediaOutput: ['image'] }, TEXT), 'image_output_usd_per_million');
     assert.equal(missing({ recording: RECORDING }, TEXT), 'audio_input_usd_per_million');
+    const { scan } = modelCall({});
+    const drawing = { ...TEXT, mode: 'image' } as const;
+    assert.equal(missing({ endpoint: 'generateContent', scan }, drawing), 'image_output_usd_per_million');
     const spoken = { ...TEXT, audioOutputPerMillion: FREE };
     assert.equal(missing({ mediaOutput: ['audio'] }, spoken), undefined);
     const above = { ...TEXT, inputTokens: 1 };

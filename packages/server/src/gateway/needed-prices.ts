@@ -3,6 +3,7 @@ import { Denial } from '../kernel/denial.ts';
 import type { ModelPrice } from '../pricing/model-price.ts';
 import type { Endpoint } from '../providers/provider.ts';
 import type { Target } from '../routing/target.ts';
+import { mediaOutputOf } from './media-output.ts';
 import type { ParsedCall } from './parse-call.ts';
 
 /** What puts out as much as its model makes of it: nothing in the call limits it. */
@@ -39,8 +40,8 @@ export function findUnknownPrice(call: ParsedCall, target: Target): Denial | und
 
 /** Audio and images cost many times what text does, whose price says nothing of theirs. */
 function findMissing(call: ParsedCall, price: ModelPrice): MediumPrice | undefined {
-  const needed: readonly MediumPrice[] =
-    call.recording === undefined ? call.mediaOutput : ['heard', ...call.mediaOutput];
+  const made = mediaOutputOf(call, price);
+  const needed: readonly MediumPrice[] = call.recording === undefined ? made : ['heard', ...made];
   return needed.find((each) => {
     const [rate] = MEDIUM_PRICES[each];
     return [price, price.above].some((rates) => rates !== undefined && rates[rate] === undefined);

@@ -5,15 +5,16 @@ import { JsonRefusal, type JsonObjectScan, scanJsonObject } from '../kernel/json
 import { DIALECTS, type Endpoint, MODERATION_MODEL } from '../providers/provider.ts';
 import type { Medium } from '../pricing/cost.ts';
 import type { Form } from '../kernel/multipart.ts';
-import { countMediaParts, countPrompts } from './count-inputs.ts';
+import { type MediaParts, countMediaParts, countPrompts } from './count-inputs.ts';
 import { findFolded } from './folded-fields.ts';
 import { readMediaOutput } from './media-output.ts';
 import { checkModelName } from './model-name.ts';
 import { isForm, parseForm } from './parse-form.ts';
+import { countPromptedTools } from './prompted-tools.ts';
 import { invalid, readGeneration } from './read-generation.ts';
 import { findUnpriced } from './unpriced.ts';
 
-export interface ParsedCall {
+export interface ParsedCall extends MediaParts {
   readonly endpoint: Endpoint;
   readonly body: Buffer;
   readonly scan: JsonObjectScan;
@@ -28,8 +29,8 @@ export interface ParsedCall {
   readonly choices: number;
   /** Output tokens that come beside the answers: images as they take shape. */
   readonly tokensBeside: number;
-  /** Parts, such as images, that cost more tokens than their text has bytes. */
-  readonly mediaParts: number;
+  /** Tools whose prompts are the vendor's own, and not in the body. */
+  readonly promptedTools: number;
   /** Of a form: the recording in it. */
   readonly recording?: {
     readonly bytes: number;
@@ -109,7 +110,8 @@ export function parseCall(
     outputTokensMax: generation.outputTokensMax,
     choices: generation.choices * Math.max(1, prompts),
     tokensBeside: generation.tokensBeside,
-    mediaParts: countMediaParts(endpoint, scan),
+    promptedTools: countPromptedTools(endpoint, scan),
+    ...countMediaParts(endpoint, scan),
     mediaOutput: readMediaOutput(endpoint, scan),
   };
 }

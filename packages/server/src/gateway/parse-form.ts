@@ -12,7 +12,9 @@ const RECORDING_TOKENS_MAX = 100_000;
 /** Silence can be written in almost no bytes, so that a short recording may be long. */
 const RECORDING_TOKENS_MIN = 50_000;
 /** What would be read twice, and differently, if it were there twice. Lists are sent as one field for each item. */
-const SINGLE_FIELDS = ['model', 'file', 'stream', 'response_format', 'prompt', 'chunking_strategy'] as const;
+const SINGLE_FIELDS = ['model', 'file', 'stream', 'response_format', 'prompt'] as const;
+/** An object, which clients write as JSON or as one field for each of its own: `chunking_strategy[type]`. */
+const CHUNKING = 'chunking_strategy';
 /** A form has no fields in JSON. */
 const NO_FIELDS = emptyScan();
 
@@ -28,7 +30,7 @@ export function parseForm(
 ): ParsedCall | Denial {
   const form = readForm(sent.body, sent.contentType ?? '');
   if (form instanceof FormRefusal) return refuseForm(form);
-  const twice = SINGLE_FIELDS.find((name) => form.all(name).length > 1);
+  const twice = findTwice(form);
   if (twice !== undefined) return invalid(twice, 'may be sent only once');
   const model = checkModelName(readText(form, 'model') ?? '');
   if (model instanceof Denial) return model;
@@ -36,7 +38,7 @@ export function parseForm(
   if (file === undefined || bytesOf(file) === 0) return invalid('file', 'must hold a recording');
   const stream = readText(form, 'stream') ?? 'false';
   if (stream !== 'true' && stream !== 'false') return invalid('stream', "must be 'true' or 'false'");
-  const isWhole = form.all('chunking_strategy').length === 0;
+  const isWhole = allWithin(form, CHUNKING).length === 0;
   const tokensMax = Math.min(bytesOf(file) + RECORDING_TOKENS_MIN, RECORDING_TOKENS_MAX);
   return {
     endpoint,
@@ -50,10 +52,25 @@ export function parseForm(
     choices: 1,
     // Cut into pieces, it is written down piece by piece, and never in more tokens than it has itself.
     tokensBeside: isWhole ? 0 : tokensMax,
+    promptedTools: 0,
     mediaParts: 0,
+    longParts: 0,
     mediaOutput: [],
     recording: { bytes: bytesOf(file), tokensMax, isWhole },
   };
+}
+
+function findTwice(form: Form): string | undefined {
+  const single = SINGLE_FIELDS.find((name) => allWithin(form, name).length > 1);
+  if (single !== undefined) return single;
+  const chunking = allWithin(form, CHUNKING);
+  const names = new Set(chunking.map(({ name }) => name));
+  return names.size < chunking.length || (names.size > 1 && names.has(CHUNKING)) ? CHUNKING : undefined;
+}
+
+/** The field, and whatever is written as a part of it. */
+function allWithin(form: Form, name: string): readonly FormPart[] {
+  return form.parts.filter((part) => part.name === name || part.name.startsWith(`${name}[`));
 }
 
 function refuseForm({ reason, offset }: FormRefusal): Denial {

@@ -35,6 +35,8 @@ const OWN_WORDS: Readonly<Partial<Record<Endpoint, Words>>> = {
   'audio.speech': { outputLimits: [], choices: [], within: [] },
   moderations: { outputLimits: [], choices: [], within: [] },
 };
+/** Zero is no limit at all to some servers. Anthropic then fills its cache, and answers nothing. */
+const TAKES_ZERO: ReadonlySet<Endpoint> = new Set<Endpoint>(['messages', 'messages.count_tokens']);
 const OUTPUT_TOKENS_MAX = 10_000_000;
 const CHOICES_MAX = 128;
 const PARTIAL_IMAGES_MAX = 3;
@@ -46,8 +48,8 @@ export function readGeneration(endpoint: Endpoint, scan: JsonObjectScan): Genera
   const holder = findHolder(scan, words.within);
   if (holder instanceof Denial) return holder;
   if (holder === undefined) return { outputTokensMax: undefined, choices: 1, tokensBeside: 0 };
-  // Zero is no limit at all to some servers.
-  const outputTokensMax = readLargest(holder, words.outputLimits, { min: 1, max: OUTPUT_TOKENS_MAX });
+  const min = TAKES_ZERO.has(endpoint) ? 0 : 1;
+  const outputTokensMax = readLargest(holder, words.outputLimits, { min, max: OUTPUT_TOKENS_MAX });
   if (outputTokensMax instanceof Denial) return outputTokensMax;
   const choices = readLargest(holder, words.choices, { min: 1, max: CHOICES_MAX });
   if (choices instanceof Denial) return choices;

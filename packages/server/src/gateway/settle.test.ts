@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { nanos } from '@keyfold/protocol';
+import { TOKENS_MAX } from '../pricing/cost.ts';
 import { findProvider } from '../providers/registry.ts';
 import { NANOS_PER_MILLION_MAX, nanosPerMillion } from '../pricing/model-price.ts';
 import { VENDORS } from '../routing/vendors.ts';
@@ -14,6 +15,8 @@ const USAGE = {
   outputTokens: 0,
   reasoningTokens: 0,
 };
+
+const DOLLAR = 1_000_000_000n;
 
 /** What settling looks at, with everything taken to be possible. */
 function decided(heldNanos: bigint, streamPolicy = 'full'): Decision {
@@ -34,6 +37,30 @@ describe('settling', () => {
       assert.equal(resolution.cost, 7n);
       assert.deepEqual(resolution.flags, ['usage_impossible', 'estimated']);
     }
+  });
+
+  test('a report above what is believed is charged at the part that is, never below the hold, and flagged', () => {
+    const ending = { status: 200, error: undefined };
+    const limited = (heldNanos: bigint): Decision => ({
+      ...decided(heldNanos),
+      estimate: { possible: { inputTokens: 3, outputTokens: 2 } } as Decision['estimate'],
+    });
+    for (const [held, usage, charged] of [
+      [4n * DOLLAR, { inputTokens: 1_000, outputTokens: 1 }, 4n * DOLLAR],
+      [DOLLAR, { inputTokens: 1_000, outputTokens: 1 }, 4n * DOLLAR],
+      [DOLLAR, { inputTokens: 1, outputTokens: 1_000 }, 3n * DOLLAR],
+      [DOLLAR, { cachedAudioInputTokens: 1_000, outputTokens: 1_000 }, 5n * DOLLAR],
+      [DOLLAR, { inputTokens: Number.MAX_SAFE_INTEGER }, DOLLAR],
+      [DOLLAR, { inputTokens: TOKENS_MAX, cachedInputTokens: TOKENS_MAX }, DOLLAR],
+      [7n * DOLLAR, { inputTokens: 1, outputTokens: 1_000 }, 7n * DOLLAR],
+    ] as const) {
+      const settled = settleReported(limited(held), { usage: { ...USAGE, ...usage } }, ending);
+      assert.equal(settled.cost, charged);
+      assert.deepEqual(settled.flags, ['usage_impossible', 'estimated']);
+      assert.equal(settled.usage.certainty, 'estimated');
+    }
+    const tested = { ...limited(0n), principal: { key: { kind: 'test' } } } as Decision;
+    assert.equal(settleReported(tested, { usage: { ...USAGE, inputTokens: 9 } }, ending).cost, 0n);
   });
 
   test('what a price says nothing of is never charged below the hold, and flagged', () => {
@@ -65,7 +92,6 @@ describe('settling', () => {
     assert.deepEqual(cheap.flags, ['unpriced_web_search']);
   });
 
-  const DOLLAR = 1_000_000_000n;
   const PARTIAL = {
     reading: { usage: { ...USAGE, outputTokens: 3 } },
     completed: false,

@@ -2,12 +2,19 @@
 import { ERRORS, type Nanos, ZERO_NANOS } from '@keyfold/protocol';
 import type { Fault } from '../kernel/fault.ts';
 import type { Resolution } from '../ledger/reservation.ts';
-import { type UnpricedTokens, costOf, findUnpricedTokens } from '../pricing/cost.ts';
+import {
+  type UnpricedTokens,
+  type UsageBound,
+  costOf,
+  findUnpricedTokens,
+  worstCaseCost,
+} from '../pricing/cost.ts';
 import { type ModelPrice, NO_USAGE, type Usage } from '../pricing/model-price.ts';
 import type { StreamPolicy } from '../credentials/credential.ts';
 import type { ReportedUsage, StreamSummary, UsageReading } from '../providers/provider.ts';
 import { sumInput, sumOutput } from '../providers/sum-usage.ts';
 import type { Decision } from './decide.ts';
+import type { Estimate } from './estimate.ts';
 
 export interface Ending {
   /** What the client got. */
@@ -22,11 +29,11 @@ export function endingOf({ code }: Fault): Ending {
   return { status: ERRORS[code].status, error: code };
 }
 
-/** The provider answered, and said what it used. A report that cannot be is charged at the hold. */
+/** The provider answered, and said what it used. A report that cannot be is charged at the hold, or at what of it can be. */
 export function settleReported(decision: Decision, reading: UsageReading, ending: Ending): Resolution {
   if ('problem' in reading) return settleAtHold(decision, ending, [`usage_${reading.problem}`]);
   const { usage } = reading;
-  if (!isPossible(usage, decision)) return settleAtHold(decision, ending, ['usage_impossible']);
+  if (!isPossible(usage, decision)) return settleImpossible(decision, usage, ending);
   const exact: Usage = { ...usage, certainty: 'exact' };
   const { price } = decision.target;
   const isFree = decision.principal.key.kind === 'test';
@@ -51,10 +58,14 @@ interface Charge {
 
 const FREE: Charge = { cost: ZERO_NANOS, media: [] };
 
-/** `undefined` for counts or a cost beyond what the ledger can hold: no provider bills that. */
 function chargeWithinRange(price: ModelPrice, usage: Usage): Charge | undefined {
+  return withinRange(() => ({ cost: costOf(price, usage), media: findUnpricedTokens(price, usage) }));
+}
+
+/** `undefined` for counts or a cost beyond what the ledger can hold: no provider bills that. */
+function withinRange<T>(compute: () => T): T | undefined {
   try {
-    return { cost: costOf(price, usage), media: findUnpricedTokens(price, usage) };
+    return compute();
   } catch (error) {
     if (error instanceof RangeError) return undefined;
     throw error;
@@ -132,6 +143,32 @@ export function settleAtHold(decision: Decision, ending: Ending, flags: readonly
     flags: [...flags, 'estimated'],
   };
 }
+
+/** More than any believed report could cost is not charged: to report the impossible brings a provider nothing. */
+function settleImpossible(decision: Decision, usage: ReportedUsage, ending: Ending): Resolution {
+  const resolution = settleAtHold(decision, ending, ['usage_impossible']);
+  const { price } = decision.target;
+  if (price === undefined || decision.principal.key.kind === 'test') return resolution;
+  const cost = costOfBelieved(price, usage, decision.estimate);
+  return cost > resolution.cost ? { ...resolution, cost } : resolution;
+}
+
+/** Of a report that is beyond all measure nothing is believed. */
+function costOfBelieved(price: ModelPrice, usage: ReportedUsage, { possible }: Estimate): Nanos {
+  const believed: UsageBound = {
+    inputTokensMax: Math.min(sumInput(usage), possible.inputTokens),
+    hasMediaInput: MEDIA_INPUT.some((each) => (usage[each] ?? 0) > 0),
+    outputTokensMax: Math.min(sumOutput(usage), possible.outputTokens),
+    hasMediaOutput: MEDIA_OUTPUT.some((each) => (usage[each] ?? 0) > 0),
+  };
+  const cost = chargeWithinRange(price, { ...usage, certainty: 'exact' })?.cost;
+  const most = withinRange(() => worstCaseCost(price, believed));
+  if (cost === undefined || most === undefined) return ZERO_NANOS;
+  return cost < most ? cost : most;
+}
+
+const MEDIA_INPUT = ['audioInputTokens', 'cachedAudioInputTokens', 'imageInputTokens'] as const;
+const MEDIA_OUTPUT = ['audioOutputTokens', 'imageOutputTokens'] as const;
 
 /** The provider answered `providerStatus`, an error: what it refused itself it does not bill; of the rest nothing is known. */
 export function settleFailed(decision: Decision, providerStatus: number, ending: Ending): Resolution {

@@ -47,6 +47,7 @@ const PRICE = {
   output_usd_per_million: '2',
   audio_output_usd_per_million: '20',
   image_output_usd_per_million: '40',
+  context_tokens: 128_000,
   output_tokens_max: 1_000,
 };
 /** 60 × 1000 + 40 × 100 + 200 × 10 000 + 10 × 2000 + 50 × 20 000 + 5 × 40 000 nano-dollars. */
@@ -139,8 +140,8 @@ describeGateway('audio and images', {}, (gateway) => {
     const text = { modalities: undefined, audio: undefined, messages: [{ role: 'user', content: 'Hello' }] };
     // At most some 1200 tokens × 1000 and 100 × 2000 nano-dollars.
     assert.ok((await heldFor(text)) < 0.0015);
-    // 50 000 and more × 10 000, and 100 × 40 000.
-    assert.ok((await heldFor({})) > 0.504);
+    // The context × 10 000, and 100 × 40 000.
+    assert.equal(await heldFor({}), 1.284);
   });
 });
 

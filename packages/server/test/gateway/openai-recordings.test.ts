@@ -7,6 +7,7 @@ import {
   type IssuedKey,
   assertNothingHeld,
   assertRefused,
+  callsOf,
   describeGateway,
   issueKey,
   onlyCall,
@@ -39,7 +40,7 @@ describeGateway('recordings', { kinds: ['sqlite'] }, (gateway) => {
   const client = (key: IssuedKey) =>
     new OpenAI({ apiKey: key.secret, baseURL: `${gateway().keyfold.url}/v1`, maxRetries: 0 });
 
-  const listeners = { permissions: ['audio'], budgets: { total_usd: '1' } };
+  const listeners = { permissions: ['audio'], budgets: { total_usd: '2' } };
   const SOUND = Buffer.from([0, 13, 10, 45, 45, 255, 13, 10, 13, 10]);
   const sound = () => new File([new Uint8Array(SOUND)], 'Grüße "1".wav', { type: 'audio/wav' });
   /** As `Transcription.Tokens` in OpenAI's own client has it. */
@@ -142,13 +143,22 @@ describeGateway('recordings', { kinds: ['sqlite'] }, (gateway) => {
     assert.equal(call['cost_usd'], call['held_usd']);
   });
 
-  test('that are cut into pieces are held beyond the context of the model', async () => {
+  test('that are cut into pieces, in whatever way that is said, are held beyond the context of the model', async () => {
     const key = await issueKey(gateway(), listeners);
-    standIn().say({ body: { text: 'x', usage } });
-    const ask = { file: sound(), model: LISTENER, chunking_strategy: 'auto' as const };
-    await client(key).audio.transcriptions.create(ask);
-    const held = Number((await onlyCall(gateway(), key))['held_usd']);
-    assert.ok(held > (50_000 * 6_000 + 50_000 * 10_000) / 1e9, String(held));
+    for (const [strategy, sent] of [
+      ['auto', 'chunking_strategy'],
+      [{ type: 'server_vad', threshold: 0.5 }, 'chunking_strategy[type]'],
+    ] as const) {
+      standIn().say({ body: { text: 'x', usage } });
+      const ask = { file: sound(), model: LISTENER, chunking_strategy: strategy };
+      await client(key).audio.transcriptions.create(ask);
+      const { body } = standIn().heard.at(-1) ?? assert.fail();
+      assert.ok(sent in (body as object), JSON.stringify(body));
+    }
+    for (const row of await callsOf(gateway(), key)) {
+      const held = Number(row['held_usd']);
+      assert.ok(held > (50_000 * 6_000 + 50_000 * 10_000) / 1e9, String(held));
+    }
   });
 
   test('for models that are priced by the minute, or as text alone, are refused under a budget', async () => {
@@ -179,6 +189,24 @@ describeGateway('recordings', { kinds: ['sqlite'] }, (gateway) => {
       'with two recordings',
       formOf({ model: LISTENER }, `${disposition}"file"; filename="a"\r\n\r\nx`),
       'file',
+    ],
+    [
+      'with a recording and a part of one',
+      formOf({ model: LISTENER }, `${disposition}"file[0]"; filename="a"\r\n\r\nx`),
+      'file',
+    ],
+    [
+      'that is cut into pieces in two ways',
+      formOf({ model: LISTENER, chunking_strategy: 'auto', 'chunking_strategy[type]': 'server_vad' }),
+      'chunking_strategy',
+    ],
+    [
+      'that says twice how it is cut into pieces',
+      formOf(
+        { model: LISTENER, 'chunking_strategy[type]': 'server_vad' },
+        `${disposition}"chunking_strategy[type]"\r\n\r\nauto`,
+      ),
+      'chunking_strategy',
     ],
     [
       'without a recording',

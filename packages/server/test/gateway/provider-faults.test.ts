@@ -25,7 +25,7 @@ import {
 const HEADERS_TIMEOUT_MS = 300;
 const CONFIG = { providerHeadersTimeoutMs: HEADERS_TIMEOUT_MS };
 /** A model whose answers have at most 100 tokens, at one dollar a million in and two out. */
-const BOUNDED = { name: 'bounded', input: '1', output: '2', outputTokensMax: 100 };
+const BOUNDED = { name: 'bounded', input: '1', output: '2', contextTokens: 100_000, outputTokensMax: 100 };
 
 interface Expected {
   readonly status: number;
@@ -151,11 +151,6 @@ const USAGE: readonly [string, Behaviour, readonly string[]][] = [
     usage({ prompt_tokens: 10, completion_tokens: 1_000 }),
     ['usage_impossible', 'estimated'],
   ],
-  [
-    'one of more input than was sent',
-    usage({ prompt_tokens: 1_000_000, completion_tokens: 5 }),
-    ['usage_impossible', 'estimated'],
-  ],
 ];
 
 describeGateway('when the provider', { config: CONFIG }, (gateway) => {
@@ -222,6 +217,26 @@ describeGateway('when the provider', { config: CONFIG }, (gateway) => {
     const [budget] = await budgetsOf(gateway(), key);
     assert.deepEqual([budget?.['posted_usd'], Number(budget?.['held_usd'])], ['0.00401', 0]);
     assertRefused(await call(gateway(), key.secret), { status: 402, code: 'budget_exhausted' });
+  });
+
+  test('reports more input than was sent, and no more than the model may read, it is posted in full and flagged', async () => {
+    const key = await issueKey(gateway(), { budgets: { total_usd: '1' } });
+    gateway().provider.script({ kind: 'ok', tokens: { input: 100_000, output: 1 } });
+    assert.equal((await call(gateway(), key.secret)).status, 200);
+    const row = await onlyCall(gateway(), key);
+    assert.deepEqual([row['cost_usd'], row['flags'], row['certainty']], ['0.100002', ['overrun'], 'exact']);
+  });
+
+  test('reports more input than the model can read, what it can read is charged, and flagged', async () => {
+    await addBounded(gateway());
+    const key = await issueKey(gateway(), { budgets: { total_usd: '1' } });
+    gateway().provider.script({ kind: 'ok', tokens: { input: 1_000_000, output: 5 } });
+    assert.equal((await call(gateway(), key.secret, chatBody({ model: BOUNDED.name }))).status, 200);
+    const row = await onlyCall(gateway(), key);
+    assert.deepEqual(
+      [row['cost_usd'], row['flags'], row['certainty']],
+      ['0.10001', ['usage_impossible', 'estimated', 'overrun'], 'estimated'],
+    );
   });
 
   test('reports usage of zero, zero is what is charged', async () => {

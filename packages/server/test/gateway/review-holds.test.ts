@@ -98,9 +98,9 @@ describeGateway('what is held', { kinds: ['sqlite'] }, (gateway) => {
     ['an image', '[{"role":"user","content":[{"type":"image_url","image_url":{"url":"u"}}]}]', 1],
     ['an image in disguise', '[{"role":"user","content":[{"type":"image\\u005furl"}]}]', 1],
     ['an image in a content in disguise', '[{"role":"user","c\\u006fntent":[{"type":"image_url"}]}]', 1],
-    ['a recording by its address', '[{"role":"user","content":[{"type":"audio_url"}]}]', 1],
+    ['a recording by its address', '[{"role":"user","content":[{"type":"audio_url"}]}]', 100],
     ['an image without a type', '[{"role":"user","content" : [{"image_url":"u"}]}]', 1],
-    ['what nobody knows, and a text', '[{"role":"user","content":[{"type":"x"},{"type":"text"}]}]', 1],
+    ['what nobody knows, and a text', '[{"role":"user","content":[{"type":"x"},{"type":"text"}]}]', 100],
     ['one image that is no list', '[{"role":"user","content":{"type":"image"}}]', 1],
     [
       'two images in two messages',
@@ -108,7 +108,7 @@ describeGateway('what is held', { kinds: ['sqlite'] }, (gateway) => {
       2,
     ],
   ] as const) {
-    test(`${parts} parts of media are held for ${name}`, async () => {
+    test(`as much as ${parts} images is held for ${name}`, async () => {
       const body = `{"model":"stand-in","max_tokens":1,"messages":${messages}}`;
       const { held } = await post(gateway(), 'chat/completions', body);
       assert.ok(held >= parts * MEDIA_USD && held < (parts + 0.1) * MEDIA_USD, String(held));

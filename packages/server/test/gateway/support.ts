@@ -56,6 +56,7 @@ export interface ModelOptions {
   /** Dollars per million tokens; no price is set where it is absent. */
   readonly input?: string;
   readonly output?: string;
+  readonly contextTokens?: number;
   readonly outputTokensMax?: number;
   /** Instead of the provider's. */
   readonly baseUrl?: string;
@@ -79,6 +80,7 @@ export async function addModel({ keyfold, provider }: Reachable, model: ModelOpt
     const priced = await keyfold.request('PUT', path, {
       input_usd_per_million: model.input,
       output_usd_per_million: model.output,
+      ...(model.contextTokens === undefined ? {} : { context_tokens: model.contextTokens }),
       ...(model.outputTokensMax === undefined ? {} : { output_tokens_max: model.outputTokensMax }),
     });
     assert.equal(priced.status, 200, priced.text);

@@ -87,6 +87,8 @@ const CHECKS: Readonly<Record<string, Check<Fields>>> = {
       response_format: listOf(oneOf('json', 'text', 'srt', 'vtt', 'verbose_json'), ONE),
       stream: listOf(oneOf('true', 'false'), ONE),
       chunking_strategy: listOf(text, ONE),
+      'chunking_strategy[type]': listOf(text, ONE),
+      'chunking_strategy[threshold]': listOf(text, ONE),
       'timestamp_granularities[]': listOf(text),
       x_new_field: listOf(text),
     },
