@@ -90,6 +90,11 @@ describe('answerMessages', () => {
   test('stops at the output limit and says so', () => {
     const { content, stop_reason: reason, usage } = say('abcdefgh', { max_tokens: 1 });
     assert.deepEqual([content[0]?.text, reason, usage['output_tokens']], ['abcd', 'max_tokens', 1]);
+    const silent = say('abcdefgh', { max_tokens: 0 });
+    assert.deepEqual(
+      [silent.content[0]?.text, silent.stop_reason, silent.usage['output_tokens']],
+      ['', 'max_tokens', 0],
+    );
     const capped = ask({ messages: [{ role: 'user', content: 'abcdefgh' }] }, { outputTokensCap: 1 });
     assert.equal(parse(capped).stop_reason, 'max_tokens');
   });
@@ -133,7 +138,7 @@ describe('answerMessages', () => {
       [{ max_tokens: 5, messages: [] }, 'messages'],
       [{ max_tokens: 5, messages: 'x' }, 'messages'],
       [{ messages }, 'max_tokens'],
-      [{ max_tokens: 0, messages }, 'max_tokens'],
+      [{ max_tokens: -1, messages }, 'max_tokens'],
       [{ max_tokens: '5', messages }, 'max_tokens'],
     ];
     for (const [body, field] of wrong) {

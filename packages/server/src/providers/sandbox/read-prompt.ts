@@ -27,10 +27,10 @@ export interface Refusal {
 export function readPrompt(endpoint: Endpoint, scan: JsonObjectScan): Prompt | Refusal {
   const inputs = endpoint === 'chat.completions' ? readMessages(scan) : readInputs(endpoint, scan);
   if ('param' in inputs) return inputs;
-  const choices = readCount(scan, 'n', CHOICES_MAX) ?? 1;
-  const newer = readCount(scan, 'max_completion_tokens', Number.MAX_SAFE_INTEGER);
-  const older = readCount(scan, 'max_tokens', Number.MAX_SAFE_INTEGER);
-  const dimensions = readCount(scan, 'dimensions', DIMENSIONS_MAX) ?? DIMENSIONS_DEFAULT;
+  const choices = readCount(scan, 'n', { min: 1, max: CHOICES_MAX }) ?? 1;
+  const newer = readCount(scan, 'max_completion_tokens', { min: 1, max: Number.MAX_SAFE_INTEGER });
+  const older = readCount(scan, 'max_tokens', { min: 1, max: Number.MAX_SAFE_INTEGER });
+  const dimensions = readCount(scan, 'dimensions', { min: 1, max: DIMENSIONS_MAX }) ?? DIMENSIONS_DEFAULT;
   for (const count of [choices, newer, older, dimensions]) {
     if (typeof count === 'object') return count;
   }
@@ -50,7 +50,7 @@ export type MessagesPrompt = Pick<Prompt, 'inputs' | 'echoed' | 'outputTokensMax
 export function readMessagesPrompt({ endpoint, scan, outputTokensCap }: ModelCall): MessagesPrompt | Refusal {
   const inputs = readMessages(scan);
   if ('param' in inputs) return inputs;
-  const limit = readCount(scan, 'max_tokens', Number.MAX_SAFE_INTEGER) ?? outputTokensCap;
+  const limit = readCount(scan, 'max_tokens', { min: 0, max: Number.MAX_SAFE_INTEGER }) ?? outputTokensCap;
   if (typeof limit === 'object') return limit;
   if (limit === undefined && endpoint === 'messages') {
     return { param: 'max_tokens', message: 'max_tokens is required.' };
@@ -99,12 +99,17 @@ function textOf(content: unknown): string {
   return text;
 }
 
-function readCount(scan: JsonObjectScan, param: string, countMax: number): number | Refusal | undefined {
+function readCount(
+  scan: JsonObjectScan,
+  param: string,
+  { min, max }: { readonly min: number; readonly max: number },
+): number | Refusal | undefined {
   const value = readJson(scan, param);
   if (value === undefined || value === null) return undefined;
-  if (Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= countMax)
+  if (Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max) {
     return value as number;
-  return { param, message: `${param} must be a whole number from 1 to ${countMax}.` };
+  }
+  return { param, message: `${param} must be a whole number from ${min} to ${max}.` };
 }
 
 function isListOf(value: unknown, type: 'string'): value is unknown[] {
