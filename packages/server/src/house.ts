@@ -20,7 +20,7 @@ import { Ledger } from './ledger/ledger.ts';
 import { LedgerReports } from './ledger/reports.ts';
 import { MemoryLimiter } from './limits/memory-limiter.ts';
 import { PriceStore } from './pricing/price-store.ts';
-import { TokenCounter } from './gateway/streamed/token-counter.ts';
+import { TokenCounter } from './gateway/settling/token-counter.ts';
 import { Balancer } from './routing/balance.ts';
 import { RouteStore } from './routing/route-store.ts';
 import { Door } from './signing/door.ts';

@@ -9,10 +9,10 @@ import { parsePriceInput } from '../pricing/price-input.ts';
 import type { Endpoint } from '../providers/provider.ts';
 import { findProvider } from '../providers/registry.ts';
 import type { Target } from '../routing/target.ts';
-import type { Decision } from './decide.ts';
-import { estimateCall } from './estimate.ts';
-import { parseCall } from './parse-call.ts';
-import { settleReported } from './settle.ts';
+import type { Decision } from './deciding/decide.ts';
+import { estimateCall } from './deciding/estimate.ts';
+import { parseCall } from './reading/parse-call.ts';
+import { settleReported } from './settling/settle.ts';
 
 const USD = (price: Readonly<Record<string, string>>) =>
   Object.fromEntries(Object.entries(price).map(([name, usd]) => [`${name}_usd_per_million`, usd]));

@@ -8,8 +8,8 @@ import { type Principal, keysOf } from '../keys/key.ts';
 import type { Endpoint } from '../providers/provider.ts';
 import type { Visitor } from '../signing/door.ts';
 import type { ClientExchange } from './client-exchange.ts';
-import { type CallPath, ENDPOINT_PERMISSIONS, parseCall } from './parse-call.ts';
-import { rateHeaders } from './response-headers.ts';
+import { type CallPath, ENDPOINT_PERMISSIONS, parseCall } from './reading/parse-call.ts';
+import { rateHeaders } from './answering/response-headers.ts';
 import { DOOR_RULES, type ServeRooms, serveCall } from './serve-call.ts';
 
 export interface GatewayRooms extends ServeRooms {

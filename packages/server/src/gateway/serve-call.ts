@@ -10,14 +10,14 @@ import { STALE } from '../ledger/ledger.ts';
 import type { Admission } from '../limits/limiter.ts';
 import { targetId } from '../routing/target.ts';
 import type { Door, Proved } from '../signing/door.ts';
-import { Attempt } from './attempt.ts';
-import type { AttemptRooms } from './attempted.ts';
+import { Attempt } from './attempting/attempt.ts';
+import type { AttemptRooms } from './attempting/attempted.ts';
 import type { ClientExchange } from './client-exchange.ts';
-import { type Decision, type DecisionRooms, type Progress, decideAttempt } from './decide.ts';
-import { noteHealth } from './note-health.ts';
-import type { AttemptFailure, FailureReason, Outcome } from './outcome.ts';
-import type { ParsedCall } from './parse-call.ts';
-import { callHeaders } from './response-headers.ts';
+import { type Decision, type DecisionRooms, type Progress, decideAttempt } from './deciding/decide.ts';
+import { noteHealth } from './attempting/note-health.ts';
+import type { AttemptFailure, FailureReason, Outcome } from './attempting/outcome.ts';
+import type { ParsedCall } from './reading/parse-call.ts';
+import { callHeaders } from './answering/response-headers.ts';
 
 export interface ServeRooms extends DecisionRooms, AttemptRooms {
   readonly door: Door;

@@ -1,5 +1,5 @@
 /** The paths of the data plane: those that can spend. Every one goes through the same call path. */
-import type { CallPath } from '../gateway/parse-call.ts';
+import type { CallPath } from '../gateway/reading/parse-call.ts';
 import type { Endpoint, GeminiEndpoint } from '../providers/provider.ts';
 
 const PATHS: ReadonlyMap<string, Endpoint> = new Map([

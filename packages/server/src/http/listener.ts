@@ -14,7 +14,7 @@ import type { ClientExchange } from '../gateway/client-exchange.ts';
 import type { NewId } from '../kernel/new-id.ts';
 import { Denial } from '../kernel/denial.ts';
 import { renderOpenAiError } from '../kernel/error-bodies.ts';
-import type { CallPath } from '../gateway/parse-call.ts';
+import type { CallPath } from '../gateway/reading/parse-call.ts';
 import { DIALECTS, type Dialect } from '../providers/provider.ts';
 import type { PresentedRequest } from '../signing/presented.ts';
 import { findCallPath } from './call-path.ts';

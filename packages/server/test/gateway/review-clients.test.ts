@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { test } from 'node:test';
-import { StreamRelay } from '../../src/gateway/stream-relay.ts';
+import { StreamRelay } from '../../src/gateway/answering/stream-relay.ts';
 import { BodyBudget } from '../../src/http/body-budget.ts';
 import { NodeExchange } from '../../src/http/node-exchange.ts';
 import { Denial } from '../../src/kernel/denial.ts';

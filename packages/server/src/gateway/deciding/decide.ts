@@ -1,0 +1,253 @@
+/** Everything that must be true before an attempt may leave: authorized, routed, within its limits, and paid for. */
+import { Denial } from '../../kernel/denial.ts';
+import { checkModel, checkNetwork, checkPermission } from '../../access/authorize.ts';
+import type { BudgetStore } from '../../ledger/budget-store.ts';
+import type { Budget } from '../../ledger/budget.ts';
+import { CLAIMED, type Ledger, STALE } from '../../ledger/ledger.ts';
+import type { Reservation } from '../../ledger/reservation.ts';
+import type { CredentialStore } from '../../credentials/credential-store.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { type Principal, keysOf } from '../../keys/key.ts';
+import type { Admission, LimitSubject, Limiter } from '../../limits/limiter.ts';
+import { replayed } from '../../signing/read-signature.ts';
+import type { PriceStore } from '../../pricing/price-store.ts';
+import type { ClaimStep } from '../../storage/statement.ts';
+import type { Balancer } from '../../routing/balance.ts';
+import type { RouteStore } from '../../routing/route-store.ts';
+import { type Selection, selectionOf, selectTargets } from '../../routing/select-targets.ts';
+import { type Target, sandboxTarget, targetId } from '../../routing/target.ts';
+import { type Estimate, estimateCall } from './estimate.ts';
+import { type Outbound, addressCall } from './outbound.ts';
+import { ENDPOINT_PERMISSIONS, type ParsedCall } from '../reading/parse-call.ts';
+import type { Targets } from '../../routing/targets.ts';
+
+/** An attempt that may leave. Its places must be finished and its reservation resolved, each once. */
+export interface Decision {
+  readonly principal: Principal;
+  readonly target: Target;
+  readonly outbound: Outbound;
+  readonly estimate: Estimate;
+  readonly selection: Selection;
+  /** The key's, for all attempts of the call together. */
+  readonly admission: Admission;
+  /** The credential's own, for this attempt alone. */
+  readonly place: Admission;
+  readonly reservation: Reservation;
+  /** There is another target that could serve this call, and has not been tried. */
+  readonly hasOther: boolean;
+}
+
+export interface DecisionRooms {
+  readonly clock: Clock;
+  readonly credentials: CredentialStore;
+  readonly routes: RouteStore;
+  readonly prices: PriceStore;
+  readonly limiter: Limiter;
+  readonly budgets: BudgetStore;
+  readonly ledger: Ledger;
+  readonly targets: Targets;
+  readonly balancer: Balancer;
+}
+
+/** What earlier attempts leave to the next. */
+export interface Progress {
+  /** Of the attempt that is decided; from 1. */
+  readonly attempt: number;
+  /** Targets that are not asked again. */
+  readonly tried: ReadonlySet<string>;
+  /** The one target that is asked, where it must be that. */
+  readonly only: string | undefined;
+  readonly admission: Admission | undefined;
+}
+
+export interface Asking {
+  readonly principal: Principal;
+  readonly requestId: string;
+  readonly address: string;
+  readonly claims: readonly ClaimStep[];
+  readonly progress: Progress;
+}
+
+/** `STALE` when the key or its budgets changed meanwhile: authenticate and decide anew. What is refused consumes nothing. */
+export async function decideAttempt(
+  rooms: DecisionRooms,
+  call: ParsedCall,
+  by: Asking,
+): Promise<Decision | Denial | typeof STALE> {
+  const { progress } = by;
+  const { key, parent, organizationRevision } = by.principal;
+  const excluded =
+    checkPermission(by.principal, ENDPOINT_PERMISSIONS[call.endpoint]) ??
+    checkNetwork(by.principal, by.address);
+  if (excluded !== undefined) return excluded;
+  const selection = await selectFor(rooms, by.principal, call.model);
+  if (selection instanceof Denial) return selection;
+  const forbidden = checkModel(by.principal, selection.names);
+  if (forbidden !== undefined) return forbidden;
+  const budgets = await rooms.budgets.forCall(
+    { keyId: key.id, parentId: parent?.key.id, projectId: key.projectId, organizationId: key.organizationId },
+    organizationRevision,
+  );
+  const placed = await takePlace(rooms, { call, by, budgets, selection });
+  if (placed instanceof Denial) return placed;
+  const admission =
+    progress.admission ?? (await rooms.limiter.admit(keysOf(by.principal), placed.estimate.tokens));
+  if (admission instanceof Denial) {
+    placed.place.cancel();
+    rooms.targets.gaveUp(placed.target);
+    return admission;
+  }
+  const giveBack = () => {
+    placed.place.cancel();
+    rooms.targets.gaveUp(placed.target);
+    // An admission that earlier attempts have used is theirs, too.
+    if (progress.admission === undefined) admission.cancel();
+  };
+  const decided = { principal: by.principal, selection, admission, ...placed };
+  let reservation: Reservation | Denial | typeof STALE | typeof CLAIMED;
+  try {
+    reservation = await reserve(rooms, { call, by, budgets, decided });
+  } catch (fault) {
+    giveBack();
+    throw fault;
+  }
+  if (reservation === STALE || reservation === CLAIMED || reservation instanceof Denial) {
+    giveBack();
+    return reservation === CLAIMED ? replayed(key) : reservation;
+  }
+  return { ...decided, reservation };
+}
+
+interface Deciding {
+  readonly call: ParsedCall;
+  readonly by: Asking;
+  readonly budgets: readonly Budget[];
+  readonly selection: Selection;
+}
+
+type Prepared = Pick<Decision, 'outbound' | 'estimate'>;
+type Placed = Prepared & Pick<Decision, 'target' | 'place' | 'hasOther'>;
+
+/** The best target that can serve this call and has room for it; else why not. */
+async function takePlace(rooms: DecisionRooms, of: Deciding): Promise<Placed | Denial> {
+  const { tried, only } = of.by.progress;
+  const under = { isBudgeted: of.budgets.length > 0, isFree: of.by.principal.key.kind === 'test' };
+  const asked = { call: of.call, under };
+  const open = of.selection.candidates.filter(({ target }) => !tried.has(targetId(target)));
+  let left = only === undefined ? open : open.filter(({ target }) => targetId(target) === only);
+  let refusal: Denial | undefined;
+  while (left.length > 0) {
+    const chosen = rooms.balancer.choose(left, ({ target }) => rooms.targets.stateOf(target));
+    if (chosen === undefined) break;
+    const { target } = chosen;
+    left = left.filter((each) => each !== chosen);
+    // Before anything is waited for: of a half-open target there is one probe.
+    rooms.targets.began(target);
+    const placed = await placeAt(rooms, target, asked);
+    if (!(placed instanceof Denial)) {
+      const hasOther = open.some(
+        (each) => each !== chosen && !(prepareFor(rooms, each.target, asked) instanceof Denial),
+      );
+      return { ...placed, target, hasOther };
+    }
+    rooms.targets.gaveUp(target);
+    // What passes by itself is the better reason to be told.
+    if (refusal === undefined || placed.code === 'rate_limit_exceeded') refusal = placed;
+  }
+  return refusal ?? new Denial('model_not_found', { param: 'model' });
+}
+
+interface Asked {
+  readonly call: ParsedCall;
+  readonly under: { readonly isBudgeted: boolean; readonly isFree: boolean };
+}
+
+async function placeAt(
+  rooms: DecisionRooms,
+  target: Target,
+  asked: Asked,
+): Promise<(Prepared & Pick<Placed, 'place'>) | Denial> {
+  const prepared = prepareFor(rooms, target, asked);
+  if (prepared instanceof Denial) return prepared;
+  const place = await admitTo(rooms.limiter, target, prepared.estimate.tokens);
+  return place instanceof Denial ? place : { ...prepared, place };
+}
+
+function prepareFor({ targets }: DecisionRooms, target: Target, { call, under }: Asked): Prepared | Denial {
+  const outbound = addressCall(call, target, targets.providerOf(target));
+  if (outbound instanceof Denial) return outbound;
+  const isTranslated = outbound.translation !== undefined;
+  const estimate = estimateCall(outbound.call, target, { ...under, isTranslated });
+  return estimate instanceof Denial ? estimate : { outbound, estimate };
+}
+
+const UNLIMITED: Admission = {
+  state: { requests: undefined, tokens: undefined },
+  finish: () => {},
+  cancel: () => {},
+};
+
+/** What may be sent with one credential is limited whoever asks. */
+async function admitTo(
+  limiter: Limiter,
+  { credential }: Target,
+  tokens: number,
+): Promise<Admission | Denial> {
+  if (credential === undefined || !hasLimits(credential)) return UNLIMITED;
+  const place = await limiter.admit([credential], tokens);
+  if (!(place instanceof Denial)) return place;
+  const { retryAfterMs } = place.detail;
+  return new Denial('rate_limit_exceeded', {
+    message: "Keyfold's own limit for this provider's credential is reached.",
+    facts: { limit: 'credential' },
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
+}
+
+function hasLimits({ limits }: LimitSubject): boolean {
+  return Object.values(limits).some((limit) => limit !== undefined);
+}
+
+function reserve(
+  rooms: DecisionRooms,
+  of: Omit<Deciding, 'selection'> & { readonly decided: Omit<Decision, 'reservation'> },
+) {
+  const { call, by, decided } = of;
+  const { key, version, organizationRevision } = by.principal;
+  const { target, selection, estimate } = decided;
+  return rooms.ledger.reserve({
+    call: {
+      organizationId: key.organizationId,
+      projectId: key.projectId,
+      keyId: key.id,
+      keyVersion: version.version,
+      requestId: by.requestId,
+      endpoint: call.endpoint,
+      provider: target.provider,
+      model: target.model,
+      credentialId: target.credential?.id,
+      streamed: call.streamed,
+      attempt: by.progress.attempt,
+      route: selection.route,
+    },
+    budgets: of.budgets,
+    amount: estimate.cost,
+    claims: by.claims,
+    organizationRevision,
+  });
+}
+
+async function selectFor(
+  rooms: DecisionRooms,
+  { key, organizationRevision }: Principal,
+  model: string,
+): Promise<Selection | Denial> {
+  if (key.kind === 'test') return selectionOf(model, [sandboxTarget(model)]);
+  const { organizationId } = key;
+  return selectTargets(model, {
+    credentials: await rooms.credentials.forOrganization(organizationId, organizationRevision),
+    routes: await rooms.routes.forOrganization(organizationId, organizationRevision),
+    catalog: await rooms.prices.catalog(organizationId, organizationRevision),
+    nowMs: rooms.clock.nowMs(),
+  });
+}
