@@ -16,7 +16,7 @@ import type { ClientExchange } from './client-exchange.ts';
 import { type Decision, type DecisionRooms, type Progress, decideAttempt } from './deciding/decide.ts';
 import { noteHealth } from './attempting/note-health.ts';
 import type { AttemptFailure, FailureReason, Outcome } from './attempting/outcome.ts';
-import type { ParsedCall } from './reading/parse-call.ts';
+import type { ParsedCall } from './reading/parsed-call.ts';
 import { callHeaders } from './answering/response-headers.ts';
 
 export interface ServeRooms extends DecisionRooms, AttemptRooms {

@@ -8,7 +8,7 @@ import type { Endpoint, ModelCall, Provider } from '../../providers/provider.ts'
 import type { ClientExchange } from '../client-exchange.ts';
 import type { Decision } from '../deciding/decide.ts';
 import { answerContext, dialectOf } from '../deciding/outbound.ts';
-import type { ParsedCall } from '../reading/parse-call.ts';
+import type { ParsedCall } from '../reading/parsed-call.ts';
 import { callHeaders } from './response-headers.ts';
 import { StreamRelay } from './stream-relay.ts';
 

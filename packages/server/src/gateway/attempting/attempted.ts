@@ -4,7 +4,7 @@ import type { ModelCall } from '../../providers/provider.ts';
 import type { Targets } from '../../routing/targets.ts';
 import type { ClientExchange } from '../client-exchange.ts';
 import type { Decision } from '../deciding/decide.ts';
-import type { ParsedCall } from '../reading/parse-call.ts';
+import type { ParsedCall } from '../reading/parsed-call.ts';
 import type { ResolveRooms } from '../settling/resolve.ts';
 import type { TokenCounter } from '../settling/token-counter.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { ModelPrice } from '../../pricing/model-price.ts';
 import { boundInput } from './bound-input.ts';
-import type { ParsedCall } from '../reading/parse-call.ts';
+import type { ParsedCall } from '../reading/parsed-call.ts';
 
 const SMALL = { contextTokens: 16_000 } as ModelPrice;
 

@@ -1,7 +1,7 @@
 /** The most tokens that a call can put into a model, without a tokenizer. */
 import type { ModelPrice } from '../../pricing/model-price.ts';
 import type { Endpoint } from '../../providers/provider.ts';
-import type { ParsedCall } from '../reading/parse-call.ts';
+import type { ParsedCall } from '../reading/parsed-call.ts';
 
 export interface InputBound {
   /** To be held. */

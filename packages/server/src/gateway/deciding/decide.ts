@@ -18,7 +18,8 @@ import { type Selection, selectionOf, selectTargets } from '../../routing/select
 import { type Target, sandboxTarget, targetId } from '../../routing/target.ts';
 import { type Estimate, estimateCall } from './estimate.ts';
 import { type Outbound, addressCall } from './outbound.ts';
-import { ENDPOINT_PERMISSIONS, type ParsedCall } from '../reading/parse-call.ts';
+import { ENDPOINT_PERMISSIONS } from '../reading/parse-call.ts';
+import type { ParsedCall } from '../reading/parsed-call.ts';
 import type { Targets } from '../../routing/targets.ts';
 
 /** An attempt that may leave. Its places must be finished and its reservation resolved, each once. */

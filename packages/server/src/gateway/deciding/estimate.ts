@@ -6,9 +6,9 @@ import type { ModelPrice } from '../../pricing/model-price.ts';
 import type { Endpoint } from '../../providers/provider.ts';
 import type { Target } from '../../routing/target.ts';
 import { boundInput } from './bound-input.ts';
-import { mediaOutputOf } from './media-output.ts';
+import { mediaOutputOf } from '../reading/media-output.ts';
 import { MAKERS, findUnknownPrice } from './needed-prices.ts';
-import type { ParsedCall } from '../reading/parse-call.ts';
+import type { ParsedCall } from '../reading/parsed-call.ts';
 
 export interface Estimate {
   /** To be held on the call's budgets. */

@@ -4,7 +4,7 @@ import { modelCall } from '../../../test/model-call.ts';
 import { nanosPerMillion, type ModelPrice } from '../../pricing/model-price.ts';
 import type { Target } from '../../routing/target.ts';
 import { findUnknownPrice } from './needed-prices.ts';
-import type { ParsedCall } from '../reading/parse-call.ts';
+import type { ParsedCall } from '../reading/parsed-call.ts';
 
 const FREE = nanosPerMillion(0n);
 const TEXT = { inputPerMillion: FREE, outputPerMillion: FREE };

@@ -3,8 +3,8 @@ import { Denial } from '../../kernel/denial.ts';
 import type { ModelPrice } from '../../pricing/model-price.ts';
 import type { Endpoint } from '../../providers/provider.ts';
 import type { Target } from '../../routing/target.ts';
-import { mediaOutputOf } from './media-output.ts';
-import type { ParsedCall } from '../reading/parse-call.ts';
+import { mediaOutputOf } from '../reading/media-output.ts';
+import type { ParsedCall } from '../reading/parsed-call.ts';
 
 /** What puts out as much as its model makes of it: nothing in the call limits it. */
 export const MAKERS: ReadonlySet<Endpoint> = new Set<Endpoint>([

@@ -8,7 +8,8 @@ import { findClientDialect, providerDialect } from '../../dialects/registry.ts';
 import { Denial } from '../../kernel/denial.ts';
 import { DIALECTS, type Dialect, type Provider } from '../../providers/provider.ts';
 import type { Target } from '../../routing/target.ts';
-import { type ParsedCall, parseCall } from '../reading/parse-call.ts';
+import { parseCall } from '../reading/parse-call.ts';
+import type { ParsedCall } from '../reading/parsed-call.ts';
 import { findForbidden } from '../reading/passed-on.ts';
 
 export interface Outbound {

@@ -3,45 +3,15 @@ import type { DataPermission } from '@keyfold/protocol';
 import { Denial } from '../../kernel/denial.ts';
 import { JsonRefusal, type JsonObjectScan, scanJsonObject } from '../../kernel/json-scan.ts';
 import { DIALECTS, type Endpoint, MODERATION_MODEL } from '../../providers/provider.ts';
-import type { Medium } from '../../pricing/cost.ts';
-import type { Form } from '../../kernel/multipart.ts';
-import { type MediaParts, countMediaParts, countPrompts } from '../deciding/count-inputs.ts';
+import { countMediaParts, countPrompts } from './count-inputs.ts';
 import { findFolded } from './folded-fields.ts';
-import { readMediaOutput } from '../deciding/media-output.ts';
+import { readMediaOutput } from './media-output.ts';
 import { checkModelName } from './model-name.ts';
 import { isForm, parseForm } from './parse-form.ts';
-import { countPromptedTools } from '../deciding/prompted-tools.ts';
+import { countPromptedTools } from './prompted-tools.ts';
+import type { ParsedCall } from './parsed-call.ts';
 import { invalid, readGeneration } from './read-generation.ts';
 import { findUnpriced } from './unpriced.ts';
-
-export interface ParsedCall extends MediaParts {
-  readonly endpoint: Endpoint;
-  readonly body: Buffer;
-  readonly scan: JsonObjectScan;
-  readonly form?: Form;
-  readonly model: string;
-  readonly streamed: boolean;
-  /** The client asked for the usage chunk of its stream. */
-  readonly wantsUsageChunk: boolean;
-  /** The most output tokens a choice may have, where the client says. */
-  readonly outputTokensMax: number | undefined;
-  /** How many answers are generated, for all prompts together. */
-  readonly choices: number;
-  /** Output tokens that come beside the answers: images as they take shape. */
-  readonly tokensBeside: number;
-  /** Tools whose prompts are the vendor's own, and not in the body. */
-  readonly promptedTools: number;
-  /** Of a form: the recording in it. */
-  readonly recording?: {
-    readonly bytes: number;
-    /** The most that it is held at. */
-    readonly tokensMax: number;
-    /** It goes through the model's context as a whole. */
-    readonly isWhole: boolean;
-  };
-  /** What else than text is to be generated. */
-  readonly mediaOutput: readonly Medium[];
-}
 
 export const ENDPOINT_PERMISSIONS: Readonly<Record<Endpoint, DataPermission>> = {
   'chat.completions': 'chat',

@@ -4,7 +4,7 @@ import { JsonRefusal, type JsonObjectScan, scanJsonObject } from '../../kernel/j
 import { type Form, type FormPart, FormRefusal, readForm } from '../../kernel/multipart.ts';
 import type { Endpoint } from '../../providers/provider.ts';
 import { checkModelName } from './model-name.ts';
-import type { ParsedCall } from './parse-call.ts';
+import type { ParsedCall } from './parsed-call.ts';
 import { invalid } from './read-generation.ts';
 
 /** The most tokens that a recording is held at: an hour and a half at OpenAI's rate, which takes 25 minutes at most. */

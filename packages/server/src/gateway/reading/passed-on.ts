@@ -5,7 +5,7 @@
 import { Denial } from '../../kernel/denial.ts';
 import type { JsonObjectScan } from '../../kernel/json-scan.ts';
 import type { Endpoint, Provider } from '../../providers/provider.ts';
-import type { ParsedCall } from './parse-call.ts';
+import type { ParsedCall } from './parsed-call.ts';
 import { findStored } from './responses-call.ts';
 
 type Asked = Pick<ParsedCall, 'endpoint' | 'scan' | 'form' | 'mediaParts'>;

@@ -4,7 +4,7 @@ import { modelCall } from '../../../test/model-call.ts';
 import type { ModelPrice } from '../../pricing/model-price.ts';
 import type { Endpoint } from '../../providers/provider.ts';
 import { mediaOutputOf, readMediaOutput } from './media-output.ts';
-import type { ParsedCall } from '../reading/parse-call.ts';
+import type { ParsedCall } from './parsed-call.ts';
 
 test('audio and images are asked for by name, and what is not known may be anything', () => {
   const asked = (modalities: unknown) =>

@@ -3,7 +3,7 @@ import type { JsonObjectScan } from '../../kernel/json-scan.ts';
 import type { Medium } from '../../pricing/cost.ts';
 import type { ModelPrice } from '../../pricing/model-price.ts';
 import type { Endpoint } from '../../providers/provider.ts';
-import type { ParsedCall } from '../reading/parse-call.ts';
+import type { ParsedCall } from './parsed-call.ts';
 
 const ALL: readonly Medium[] = ['audio', 'image'];
 const NOTHING: readonly Medium[] = [];
