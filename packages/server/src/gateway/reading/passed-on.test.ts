@@ -41,6 +41,17 @@ describe('a call that passes as it is', () => {
     assert.equal(forbiddenIn({ transforms: ['middle-out'] }), undefined);
   });
 
+  test('may not have such a server run tools, which may ask other models and are charged by the piece', () => {
+    const tool = (type: unknown) => ({ tools: [{ type: 'function', function: { name: 'f' } }, { type }] });
+    for (const type of ['openrouter:advisor', 'web_search', 'builtin_function', 'of_tomorrow']) {
+      assert.equal(forbiddenIn(tool(type))?.param, 'tools.1.type', type);
+      assert.equal(forbiddenIn(tool(type), { provider: 'openai' }), undefined);
+    }
+    for (const body of [tool('custom'), tool(null), { tools: null }, { tools: [7] }, { tools: {} }]) {
+      assert.equal(forbiddenIn(body), undefined, JSON.stringify(body));
+    }
+  });
+
   test('nor in a form', () => {
     const part = (name: string) => `--b\r\ncontent-disposition: form-data; name="${name}"\r\n\r\nx\r\n`;
     const form = readForm(Buffer.from(`${part('fallbacks')}--b--\r\n`), 'multipart/form-data; boundary=b');

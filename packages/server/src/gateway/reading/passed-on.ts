@@ -26,7 +26,26 @@ export function findForbidden(call: Asked, { id, rerouting }: Provider): Denial 
     const message = `'${field}' may have a server of '${id}' ask another model, or charge for more, than this key is allowed and charged for. Name the model in 'model', and fallbacks in a route.`;
     return new Denial('unsupported_parameter', { param: field, message });
   }
-  return FINDERS[call.endpoint]?.(call);
+  const tool = rerouting === undefined ? undefined : findServersTool(scan);
+  return tool ?? FINDERS[call.endpoint]?.(call);
+}
+
+/** Tools whose calls are given back to the client. What a server runs itself may ask other models, and charge for it. */
+const CLIENTS_TOOLS: ReadonlySet<string> = new Set(['function', 'custom']);
+/** What a refusal repeats of a client's own word. */
+const WORD_CHARACTERS_MAX = 60;
+
+function findServersTool(scan: JsonObjectScan): Denial | undefined {
+  const tools = scan.field('tools');
+  if (tools?.kind !== 'array') return undefined;
+  for (const [index, tool] of scan.itemsOf(tools).entries()) {
+    const type = tool.kind === 'object' ? scan.fieldsOf(tool).field('type') : undefined;
+    const word = type?.kind === 'string' ? scan.readString(type) : undefined;
+    if (word === undefined || CLIENTS_TOOLS.has(word)) continue;
+    const message = `The tool '${word.slice(0, WORD_CHARACTERS_MAX)}', which the provider runs, has no price here.`;
+    return new Denial('unsupported_parameter', { param: `tools.${index}.type`, message });
+  }
+  return undefined;
 }
 
 /** An earlier answer in sound is kept by the vendor, and given back by its name alone. */
