@@ -1,4 +1,5 @@
 /** `ClientExchange` over Node's request and response, in the dialect of the path that was asked. */
+import { CLIENT_STALL_MS } from '../gateway/answering/stream-relay.ts';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ClientExchange, ClientStream, ResponseHeaders } from '../gateway/client-exchange.ts';
 import type { Denial } from '../kernel/denial.ts';
@@ -29,6 +30,7 @@ export class NodeExchange implements ClientExchange, ClientStream {
   readonly #bodies: BodyBudget;
   readonly #unproved: BodyBudget;
   #unprovedBytes = 0;
+  readonly #stallMs: number;
 
   constructor(
     pair: { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse },
@@ -42,6 +44,7 @@ export class NodeExchange implements ClientExchange, ClientStream {
       /** The process's own unless another is given. */
       readonly bodies?: BodyBudget;
       readonly unproved?: BodyBudget;
+      readonly stallMs?: number;
     },
   ) {
     this.#incoming = pair.incoming;
@@ -50,6 +53,7 @@ export class NodeExchange implements ClientExchange, ClientStream {
     this.#dialect = facts.dialect ?? 'openai';
     this.#bodies = facts.bodies ?? BODIES;
     this.#unproved = facts.unproved ?? UNPROVED;
+    this.#stallMs = facts.stallMs ?? CLIENT_STALL_MS;
     this.presented = facts.head;
     this.requestId = facts.requestId;
     this.address = facts.address;
@@ -93,6 +97,7 @@ export class NodeExchange implements ClientExchange, ClientStream {
     this.#identify(headers);
     headers['content-length'] = String(body.length);
     this.#outgoing.writeHead(status, headers).end(body);
+    this.#expectReader();
   }
 
   refuse(refusal: Denial | Fault, headers: ResponseHeaders): void {
@@ -126,12 +131,20 @@ export class NodeExchange implements ClientExchange, ClientStream {
 
   end(): void {
     this.#outgoing.end();
+    this.#expectReader();
   }
 
   fail(fault: Fault): void {
     // The blank line ends an event that was cut off, so that the error stands in one of its own.
     const event = this.#dialect === 'anthropic' ? 'event: error\n' : '';
     this.#outgoing.end(`\n\n${event}data: ${this.#render(fault).body}\n\n`);
+    this.#expectReader();
+  }
+
+  /** An answer that nobody reads is kept in memory, with the body of its request: not for longer than that. */
+  #expectReader(): void {
+    if (this.#outgoing.writableLength === 0) return;
+    this.#outgoing.setTimeout(this.#stallMs, () => this.#outgoing.destroy());
   }
 
   #render(refusal: Denial | Fault): RenderedError {

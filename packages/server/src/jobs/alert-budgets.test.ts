@@ -105,5 +105,28 @@ for (const kind of DATABASE_KINDS) {
       await alertBudgets(rooms);
       assert.deepEqual(await told(budget), [50, 50]);
     });
+
+    test('one row that was edited keeps nobody else from being told', async () => {
+      const edited = await add([50]);
+      const sound = await add([50]);
+      await spend(edited, 6n * DOLLAR);
+      await spend(sound, 6n * DOLLAR);
+      const raise = database.step((db) =>
+        db.updateTable('budgets').set({ cap_nanos: 1n }).where('id', '=', edited.id),
+      );
+      await database.commit({ steps: [raise] });
+      await alertBudgets(rooms);
+      assert.deepEqual([await told(edited), await told(sound)], [[], [50]]);
+    });
+
+    test('of two changes of one row, the one that did not know of the other is refused', async () => {
+      const budget = await add([50]);
+      const raised = { ...budget, raise: { cap: nanos(20n * DOLLAR), untilMs: clock.nowMs() + 1_000 } };
+      const first = await database.commit({ steps: [rooms.budgets.updateStep(raised, budget)] });
+      const second = await database.commit({
+        steps: [rooms.budgets.updateStep({ ...budget, cap: nanos(DOLLAR) }, budget)],
+      });
+      assert.deepEqual([first.committed, second.committed], [true, false]);
+    });
   });
 }

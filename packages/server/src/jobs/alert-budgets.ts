@@ -16,10 +16,13 @@ export interface AlertRooms {
 }
 
 export async function alertBudgets(rooms: AlertRooms): Promise<void> {
-  for (const state of await rooms.budgets.statesOf(await rooms.budgets.listAlerting())) {
-    const nowMs = rooms.clock.nowMs();
+  const { budgets, telemetry, clock } = rooms;
+  // One time for all: what was posted in a period is told of that period, also where midnight comes meanwhile.
+  const atMs = clock.nowMs();
+  const report = (error: unknown) => telemetry.jobFailed('alert budgets', error);
+  for (const state of await budgets.statesOf(await budgets.listAlerting(report), atMs)) {
     for (const percent of state.budget.alertPercents) {
-      if (hasReached(state, percent, nowMs)) await tell(rooms, state, { percent, atMs: nowMs });
+      if (hasReached(state, percent, atMs)) await tell(rooms, state, { percent, atMs }).catch(report);
     }
   }
 }

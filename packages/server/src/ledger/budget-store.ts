@@ -66,12 +66,20 @@ export class BudgetStore {
     return rows.map((row) => this.#fromRow(row));
   }
 
-  /** Budgets of all organizations whose owners want to be told before they are used up. */
-  async listAlerting(): Promise<Budget[]> {
+  /** Budgets of all organizations whose owners want to be told before they are used up. `onEdited` hears of broken rows. */
+  async listAlerting(onEdited: (error: unknown) => void): Promise<Budget[]> {
     const rows = await this.#database.read((db) =>
       db.selectFrom('budgets').selectAll().where('alert_percents', 'is not', null).orderBy('id'),
     );
-    return rows.map((row) => this.#fromRow(row));
+    return rows.flatMap((row) => {
+      try {
+        return [this.#fromRow(row)];
+      } catch (error) {
+        // Calls under it are denied; the others' owners are told all the same.
+        onEdited(error);
+        return [];
+      }
+    });
   }
 
   /** Refused where it was told before, by this process or another. */
@@ -92,10 +100,9 @@ export class BudgetStore {
     );
   }
 
-  /** The state of each budget in the period that is now. */
-  async statesOf(budgets: readonly Budget[]): Promise<BudgetState[]> {
+  /** The state of each budget in the period that is now, or at a time. */
+  async statesOf(budgets: readonly Budget[], nowMs = this.#clock.nowMs()): Promise<BudgetState[]> {
     if (budgets.length === 0) return [];
-    const nowMs = this.#clock.nowMs();
     const ids = budgets.map((budget) => budget.id);
     const starts = [...new Set(budgets.map((budget) => periodStartMs(budget, nowMs)))];
     const balances = await this.#database.read((db) =>
@@ -139,15 +146,17 @@ export class BudgetStore {
     );
   }
 
-  /** Changes the cap and its raise; what is posted and held stays. Refused when the budget is no more. */
-  updateStep(budget: Budget): SqlStep {
+  /** Changes the cap and its terms; what is posted and held stays. Refused when it is not any more what it was. */
+  updateStep(budget: Budget, before: Budget): SqlStep {
     const mac = this.#mac.sign('budgets', macFields(budget));
+    const macBefore = this.#mac.sign('budgets', macFields(before));
     return this.#database.step(
       (db) =>
         db
           .updateTable('budgets')
           .set({ cap_nanos: budget.cap, ...termColumns(budget), mac })
-          .where('id', '=', budget.id),
+          .where('id', '=', budget.id)
+          .where('mac', '=', macBefore),
       'changes-row',
     );
   }

@@ -270,9 +270,13 @@ async function openHouse(place: DatabasePlace) {
       return key;
     },
     setCap: async (key: string, cap: bigint) => {
-      const changed = (owned.get(key) ?? []).map((budget) => ({ ...budget, cap: nanos(cap) }));
-      owned.set(key, changed);
-      await database.commit({ steps: changed.map((budget) => budgets.updateStep(budget)) });
+      const before = owned.get(key) ?? [];
+      owned.set(
+        key,
+        before.map((budget) => ({ ...budget, cap: nanos(cap) })),
+      );
+      const steps = before.map((budget) => budgets.updateStep({ ...budget, cap: nanos(cap) }, budget));
+      await database.commit({ steps });
     },
     /** A ledger over a database that fails in its own way until it is healed. */
     ledgerThat: (fail: (commit: () => Promise<unknown>) => Promise<never> | never) => {

@@ -77,8 +77,9 @@ export class TargetHealth {
   /** A call is being sent: at a half-open target it is the probe, and the only one. */
   began(target: string): void {
     const entry = this.#entries.get(target);
-    if (entry === undefined || entry.opened === 0) return;
-    entry.probingUntil = this.#clock.monotonicMs() + this.#limits.probeMs;
+    const now = this.#clock.monotonicMs();
+    if (entry === undefined || entry.opened === 0 || entry.probingUntil > now) return;
+    entry.probingUntil = now + this.#limits.probeMs;
   }
 
   succeeded(target: string): void {

@@ -87,6 +87,38 @@ test('a client that leaves the end of its stream unread is cut off, too', async 
   client.destroy();
 });
 
+test('a client that does not read a whole answer is cut off, and one that reads slowly is not', async () => {
+  await using server = await serve();
+  const answer = Buffer.alloc(READ_BYTES, 'x');
+  const ask = async () => {
+    const client = connect(server.port, '127.0.0.1');
+    client.pause();
+    client.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+    const exchange = await server.next();
+    const gone = { isGone: false };
+    exchange.onGone(() => {
+      gone.isGone = true;
+    });
+    exchange.respond(200, {}, answer);
+    return { client, gone };
+  };
+  const deaf = await ask();
+  await until(() => (deaf.gone.isGone ? true : undefined));
+  deaf.client.destroy();
+
+  const slow = await ask();
+  let received = 0;
+  slow.client.on('data', (chunk: Buffer) => {
+    received += chunk.length;
+    slow.client.pause();
+    setTimeout(() => slow.client.resume(), 1);
+  });
+  slow.client.resume();
+  await once(slow.client, 'close');
+  assert.equal(slow.gone.isGone, false);
+  assert.ok(received >= READ_BYTES);
+});
+
 test('bodies beyond the memory for all of them are refused with 503, and what a call took comes back', async () => {
   const bodies = new BodyBudget(1_000);
   await using server = await serve(bodies);
@@ -149,7 +181,14 @@ function keepFull(exchange: NodeExchange) {
 async function serve(bodies = new BodyBudget(1_000_000)) {
   const arrived: NodeExchange[] = [];
   const take = (incoming: IncomingMessage, outgoing: ServerResponse) => {
-    const facts = { head: HEAD, requestId: 'req_1', address: '127.0.0.1', bodyBytesMax: 10_000, bodies };
+    const facts = {
+      head: HEAD,
+      requestId: 'req_1',
+      address: '127.0.0.1',
+      bodyBytesMax: 10_000,
+      bodies,
+      stallMs: STALL_MS,
+    };
     arrived.push(new NodeExchange({ incoming, outgoing }, facts));
   };
   const server = createServer(take);

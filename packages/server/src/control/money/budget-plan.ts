@@ -67,7 +67,9 @@ export async function planBudgets(rooms: PlanRooms, request: PlanRequest): Promi
         raise: raise === null ? undefined : (raise ?? base.raise),
         alertPercents: alertPercents ?? base.alertPercents,
       };
-      steps.push(before === undefined ? rooms.budgets.insertStep(budget) : rooms.budgets.updateStep(budget));
+      steps.push(
+        before === undefined ? rooms.budgets.insertStep(budget) : rooms.budgets.updateStep(budget, before),
+      );
       events.push({
         action: 'budget.set',
         target: budget.id,

@@ -256,7 +256,7 @@ export class Attempt implements UpstreamReceiver {
     if (isUntold) return;
     this.#rooms.telemetry.fault(fault, this.#of.exchange.requestId);
     this.#of.exchange.refuse(fault, {});
-    this.#onOver({ kind: 'over', tokens: this.#tokens });
+    this.#onOver({ kind: 'over', tokens: this.#tokens, failure: 'internal' });
   }
 
   #resolveGone(how: { readonly sent: boolean }): void {
