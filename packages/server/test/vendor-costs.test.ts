@@ -292,7 +292,7 @@ describe('what a call costs', () => {
     test(`${each.what}: to the nano-dollar, and no token twice`, () => {
       const reading = read(each);
       assert.ok('usage' in reading, JSON.stringify(reading));
-      const usage: Usage = { ...reading.usage, certainty: 'exact' };
+      const usage: Usage = { ...reading.usage, provenance: 'provider' };
       const price = priceOf(each.price);
       assert.equal(sumInput(usage) + sumOutput(usage), each.total);
       assert.deepEqual(findUnpricedTokens(price, usage), []);

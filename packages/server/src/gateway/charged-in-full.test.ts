@@ -296,8 +296,8 @@ describe('what is charged', () => {
         reservation: { held: estimate.cost },
       } as unknown as Decision;
       const settled = settleReported(decision, reading, { status: 200, error: undefined });
-      const cost = costOf(price, { ...reading.usage, certainty: 'exact' });
-      assert.deepEqual([settled.cost, settled.usage.certainty, settled.flags], [cost, 'exact', []]);
+      const cost = costOf(price, { ...reading.usage, provenance: 'provider' });
+      assert.deepEqual([settled.cost, settled.usage.provenance, settled.flags], [cost, 'provider', []]);
       assert.equal(cost > estimate.cost, row.isOverrun === true, `${cost} of ${estimate.cost} held`);
     });
   }

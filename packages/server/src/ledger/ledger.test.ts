@@ -327,7 +327,7 @@ function resolution(kind: Resolution['kind'], cost: bigint): Resolution {
   return {
     kind,
     cost: nanos(cost),
-    usage: { ...usage, certainty: 'exact' },
+    usage: { ...usage, provenance: 'provider' },
     status: 200,
     error: undefined,
     flags: [],

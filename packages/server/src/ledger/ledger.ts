@@ -119,7 +119,7 @@ export class Ledger {
     return this.#write(reservation, {
       kind: 'expiry',
       cost: reservation.held,
-      usage: { ...NO_USAGE, certainty: 'estimated' },
+      usage: { ...NO_USAGE, provenance: 'estimated' },
       status: 0,
       error: 'process_died',
       flags: ['estimated'],
@@ -193,7 +193,7 @@ function resolutionEvent(reservation: Reservation, resolution: Resolution) {
 /** The classes that were used; those that are absent were not. */
 function tokenDetail(usage: Usage): AuditDetail {
   const detail: Record<string, string | number> = {};
-  if (usage.certainty !== 'exact') detail['certainty'] = usage.certainty;
+  if (usage.provenance !== 'provider') detail['provenance'] = usage.provenance;
   for (const [name, tokens] of Object.entries(countTokens(usage))) if (tokens > 0) detail[name] = tokens;
   return detail;
 }

@@ -137,7 +137,7 @@ const SETTLED: Resolution = {
     cacheWriteTokens: 0,
     outputTokens: 1,
     reasoningTokens: 0,
-    certainty: 'exact',
+    provenance: 'provider',
   },
   status: 200,
   error: undefined,

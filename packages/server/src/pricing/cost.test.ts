@@ -19,7 +19,7 @@ const NO_USAGE: Usage = {
   cacheWriteTokens: 0,
   outputTokens: 0,
   reasoningTokens: 0,
-  certainty: 'exact',
+  provenance: 'provider',
 };
 
 function usd(text: string): NanosPerMillion {
@@ -58,7 +58,7 @@ describe('costOf', () => {
       longCacheWriteTokens: 500, // × 6000 = 3 000 000
       outputTokens: 400, // × 15000 = 6 000 000
       reasoningTokens: 100, // × 20000 = 2 000 000
-      certainty: 'exact',
+      provenance: 'provider',
     };
     assert.equal(costOf(price, usage), 24_500_000n);
   });
@@ -312,7 +312,7 @@ describe('worstCaseCost', () => {
             longCacheWriteTokens,
             outputTokens,
             reasoningTokens,
-            certainty: 'exact',
+            provenance: 'provider',
           };
           const bound = {
             inputTokensMax:

@@ -21,7 +21,7 @@ export type Medium = 'audio' | 'image';
 /** What a price may say too little of to charge it. */
 export type UnpricedTokens = Medium | 'long_cache_write';
 
-type TokenClass = Exclude<keyof Usage, 'certainty'>;
+type TokenClass = Exclude<keyof Usage, 'provenance'>;
 
 const TEXT_INPUT: readonly TokenClass[] = [
   'inputTokens',

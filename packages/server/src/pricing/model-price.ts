@@ -71,11 +71,11 @@ export interface ModelPrice extends Rates {
 }
 
 /**
- * Tokens of one attempt in disjoint classes. `exact`: the provider's own numbers. `counted`: of a stream that was cut off,
+ * Tokens of one attempt in disjoint classes. `provider`: its own numbers. `counted`: of a stream that was cut off,
  * what had come of it. `estimated`: nothing is known, and the hold is what it costs.
  */
 export interface Usage extends ReportedUsage {
-  readonly certainty: 'exact' | 'counted' | 'estimated';
+  readonly provenance: 'provider' | 'counted' | 'estimated';
 }
 
 export const NO_USAGE: Usage = {
@@ -84,7 +84,7 @@ export const NO_USAGE: Usage = {
   cacheWriteTokens: 0,
   outputTokens: 0,
   reasoningTokens: 0,
-  certainty: 'exact',
+  provenance: 'provider',
 };
 
 /** Brands an amount as a price. Throws `RangeError` unless it is between 0 and `NANOS_PER_MILLION_MAX`. */

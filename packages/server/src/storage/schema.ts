@@ -135,8 +135,8 @@ export interface Schema {
     streamed: Integer;
     /** `settlement`, `release` or `expiry`. */
     resolution: string;
-    /** `exact` or `estimated`. */
-    certainty: string;
+    /** Of its figures: `provider`, `counted` or `estimated`. */
+    provenance: string;
     status: Integer;
     error: string | null;
     /** Space-separated: what was odd about this call's usage, such as `overrun`. */

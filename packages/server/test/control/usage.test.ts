@@ -148,7 +148,7 @@ describeOnEachDatabase('usage and calls', (keyfold) => {
         status: 200,
         error: null,
         outcome: 'settlement',
-        certainty: 'exact',
+        provenance: 'provider',
         flags: [],
         input_tokens: 10,
         cached_input_tokens: 0,

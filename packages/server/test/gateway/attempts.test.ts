@@ -211,7 +211,7 @@ describeRouted('attempts', (routed) => {
       const rows = await callsOf(routed().gateway, key);
       return rows.length > 0 ? rows : undefined;
     });
-    assert.deepEqual([row?.['certainty'], row?.['input_tokens']], ['counted', 10]);
+    assert.deepEqual([row?.['provenance'], row?.['input_tokens']], ['counted', 10]);
     assert.ok(Number(row?.['output_tokens']) >= 2_000, JSON.stringify(row));
     assert.ok(Number(row?.['cost_usd']) < Number(row?.['held_usd']));
     const [budget] = await budgetsOf(routed().gateway, key);

@@ -86,7 +86,7 @@ describeGateway("OpenAI's own client", {}, (gateway) => {
       assert.match(answer.headers.get('content-type') ?? '', /^text\/event-stream/);
       assert.equal(answer.text, [...BEFORE_USAGE, ...(isAsked ? [USAGE_CHUNK] : []), DONE].join(''));
       const call = await onlyCall(gateway(), key);
-      assert.deepEqual([call['cost_usd'], call['certainty'], call['flags']], ['0.00002', 'exact', []]);
+      assert.deepEqual([call['cost_usd'], call['provenance'], call['flags']], ['0.00002', 'provider', []]);
     });
   }
 

@@ -96,8 +96,8 @@ describeGateway("OpenAI's paths beside chat completions", { kinds: ['sqlite'] },
       assert.deepEqual(body, { ...RESPONSE, store: false, ...UNKNOWN });
       const call = await onlyCall(gateway(), key);
       assert.deepEqual(
-        [call['endpoint'], call['status'], call['cost_usd'], call['certainty'], call['flags']],
-        ['responses', 200, FIXTURE_COST, 'exact', []],
+        [call['endpoint'], call['status'], call['cost_usd'], call['provenance'], call['flags']],
+        ['responses', 200, FIXTURE_COST, 'provider', []],
       );
       assert.deepEqual([call['cached_input_tokens'], call['reasoning_tokens']], [1024, 64]);
       await assertNothingHeld(gateway(), key);
@@ -115,8 +115,8 @@ describeGateway("OpenAI's paths beside chat completions", { kinds: ['sqlite'] },
       assert.deepEqual(standIn().heard.at(-1)?.body, { ...RESPONSE, stream: true });
       const call = await onlyCall(gateway(), key);
       assert.deepEqual(
-        [call['streamed'], call['cost_usd'], call['certainty'], call['flags']],
-        [true, FIXTURE_COST, 'exact', []],
+        [call['streamed'], call['cost_usd'], call['provenance'], call['flags']],
+        [true, FIXTURE_COST, 'provider', []],
       );
       const other = await issueKey(gateway());
       const types: string[] = [];
@@ -292,7 +292,7 @@ describeGateway("OpenAI's paths beside chat completions", { kinds: ['sqlite'] },
       const answer = await post(key, '/v1/images/generations', ask);
       assert.equal(answer.text, stream);
       const call = await onlyCall(gateway(), key);
-      assert.deepEqual([call['cost_usd'], call['certainty'], call['flags']], [IMAGE_COST, 'exact', []]);
+      assert.deepEqual([call['cost_usd'], call['provenance'], call['flags']], [IMAGE_COST, 'provider', []]);
       const bytes = JSON.stringify(ask).length;
       assert.equal(Number(call['held_usd']), ((bytes + 1_000) * 5_000 + (6_240 + 200) * 40_000) / 1e9);
     });

@@ -83,8 +83,8 @@ describeGateway('recordings', { kinds: ['sqlite'] }, (gateway) => {
     });
     const call = await onlyCall(gateway(), key);
     assert.deepEqual(
-      [call['endpoint'], call['cost_usd'], call['certainty'], call['flags']],
-      ['audio.transcriptions', COST, 'exact', []],
+      [call['endpoint'], call['cost_usd'], call['provenance'], call['flags']],
+      ['audio.transcriptions', COST, 'provider', []],
     );
     assert.deepEqual([call['input_tokens'], call['audio_input_tokens']], [10, 30]);
     // The model's context × 6000 and its longest output × 10 000 nano-dollars.

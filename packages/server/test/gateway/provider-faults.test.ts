@@ -213,7 +213,10 @@ describeGateway('when the provider', { config: CONFIG }, (gateway) => {
     const answer = await call(gateway(), key.secret);
     assert.equal(answer.status, 200, answer.text);
     const row = await onlyCall(gateway(), key);
-    assert.deepEqual([row['cost_usd'], row['flags'], row['certainty']], ['0.00401', ['overrun'], 'exact']);
+    assert.deepEqual(
+      [row['cost_usd'], row['flags'], row['provenance']],
+      ['0.00401', ['overrun'], 'provider'],
+    );
     const [budget] = await budgetsOf(gateway(), key);
     assert.deepEqual([budget?.['posted_usd'], Number(budget?.['held_usd'])], ['0.00401', 0]);
     assertRefused(await call(gateway(), key.secret), { status: 402, code: 'budget_exhausted' });
@@ -224,7 +227,10 @@ describeGateway('when the provider', { config: CONFIG }, (gateway) => {
     gateway().provider.script({ kind: 'ok', tokens: { input: 100_000, output: 1 } });
     assert.equal((await call(gateway(), key.secret)).status, 200);
     const row = await onlyCall(gateway(), key);
-    assert.deepEqual([row['cost_usd'], row['flags'], row['certainty']], ['0.100002', ['overrun'], 'exact']);
+    assert.deepEqual(
+      [row['cost_usd'], row['flags'], row['provenance']],
+      ['0.100002', ['overrun'], 'provider'],
+    );
   });
 
   test('reports more input than the model can read, what it can read is charged, and flagged', async () => {
@@ -234,7 +240,7 @@ describeGateway('when the provider', { config: CONFIG }, (gateway) => {
     assert.equal((await call(gateway(), key.secret, chatBody({ model: BOUNDED.name }))).status, 200);
     const row = await onlyCall(gateway(), key);
     assert.deepEqual(
-      [row['cost_usd'], row['flags'], row['certainty']],
+      [row['cost_usd'], row['flags'], row['provenance']],
       ['0.10001', ['usage_impossible', 'estimated', 'overrun'], 'estimated'],
     );
   });
@@ -244,7 +250,7 @@ describeGateway('when the provider', { config: CONFIG }, (gateway) => {
     gateway().provider.script({ kind: 'ok', tokens: { input: 0, output: 0 } });
     assert.equal((await call(gateway(), key.secret)).status, 200);
     const row = await onlyCall(gateway(), key);
-    assert.deepEqual([Number(row['cost_usd']), row['flags'], row['certainty']], [0, [], 'exact']);
+    assert.deepEqual([Number(row['cost_usd']), row['flags'], row['provenance']], [0, [], 'provider']);
   });
 
   for (const wantsUsage of [false, true]) {

@@ -11,7 +11,7 @@ describeGateway('when the provider ends', { kinds: ['sqlite'] }, (gateway) => {
   for (const status of [400, 403, 404, 422, 429, 500, 503, 529]) {
     test(`with ${status}, it says that it generated nothing, and nothing is charged`, async () => {
       const row = await endWith(status);
-      assert.deepEqual([Number(row['cost_usd']), row['flags'], row['certainty']], [0, [], 'exact']);
+      assert.deepEqual([Number(row['cost_usd']), row['flags'], row['provenance']], [0, [], 'provider']);
     });
   }
 
@@ -20,7 +20,7 @@ describeGateway('when the provider ends', { kinds: ['sqlite'] }, (gateway) => {
       const row = await endWith(status);
       assert.notEqual(Number(row['cost_usd']), 0);
       assert.deepEqual(
-        [row['cost_usd'], row['flags'], row['certainty']],
+        [row['cost_usd'], row['flags'], row['provenance']],
         [row['held_usd'], GUESSED, 'estimated'],
       );
     });

@@ -97,8 +97,8 @@ for (const { kind, policy, streams } of RUNS) {
         const total = rows.reduce((sum, row) => sum + Math.round(Number(row['cost_usd']) * 1e9), 0);
         const billed = [...bills.values()].reduce((sum, bill) => sum + bill.tokens, 0) * NANOS_PER_TOKEN;
         assert.ok(total >= billed, `${total} < ${billed}`);
-        const atHold = rows.filter((row) => row['certainty'] === 'estimated').length;
-        const counted = rows.filter((row) => row['certainty'] === 'counted').length;
+        const atHold = rows.filter((row) => row['provenance'] === 'estimated').length;
+        const counted = rows.filter((row) => row['provenance'] === 'counted').length;
         assert.equal(counted > 0, policy === 'streamed', `${counted} of ${rows.length} were counted`);
         context.diagnostic(`${counted} counted, ${atHold} charged at the hold`);
         context.diagnostic(`${JSON.stringify(ends)}, told within ${slowestMs.toFixed(1)} ms`);

@@ -282,7 +282,7 @@ export class Attempt implements UpstreamReceiver {
     this.#resolve(of.resolution);
     const { resolution, ...failed } = of;
     // Where nobody knows what was used it is charged, also where the charge is nothing for want of a price.
-    const failure = { ...failed, isCharged: resolution.usage.certainty !== 'exact' };
+    const failure = { ...failed, isCharged: resolution.usage.provenance !== 'provider' };
     this.#onOver({ kind: 'failed', tokens: this.#tokens, refusal, failure });
   }
 

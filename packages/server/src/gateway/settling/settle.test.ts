@@ -57,7 +57,7 @@ describe('settling', () => {
       const settled = settleReported(limited(held), { usage: { ...USAGE, ...usage } }, ending);
       assert.equal(settled.cost, charged);
       assert.deepEqual(settled.flags, ['usage_impossible', 'estimated']);
-      assert.equal(settled.usage.certainty, 'estimated');
+      assert.equal(settled.usage.provenance, 'estimated');
     }
     const tested = { ...limited(0n), principal: { key: { kind: 'test' } } } as Decision;
     assert.equal(settleReported(tested, { usage: { ...USAGE, inputTokens: 9 } }, ending).cost, 0n);
@@ -103,7 +103,7 @@ describe('settling', () => {
 
   test('a stream that was cut off is charged at its hold, unless its credential says otherwise', () => {
     const full = settleStream(decided(10n * DOLLAR), { summary: PARTIAL, ending: ENDING, isWhole: true });
-    assert.deepEqual([full.cost, full.usage.certainty], [10n * DOLLAR, 'estimated']);
+    assert.deepEqual([full.cost, full.usage.provenance], [10n * DOLLAR, 'estimated']);
     assert.deepEqual(full.flags, ['usage_missing', 'estimated']);
   });
 
@@ -120,7 +120,7 @@ describe('settling', () => {
         isWhole: true,
         counted,
       });
-      assert.deepEqual([settled.cost, settled.usage.certainty], [3n * DOLLAR, 'counted'], policy);
+      assert.deepEqual([settled.cost, settled.usage.provenance], [3n * DOLLAR, 'counted'], policy);
       assert.deepEqual(settled.flags, ['stream_incomplete']);
     }
   });
@@ -137,7 +137,7 @@ describe('settling', () => {
     ] as const) {
       const decision = decided(10n * DOLLAR, policy);
       const settled = settleStream(decision, { summary, ending: ENDING, isWhole, counted });
-      assert.deepEqual([settled.cost, settled.usage.certainty], [10n * DOLLAR, 'estimated'], policy);
+      assert.deepEqual([settled.cost, settled.usage.provenance], [10n * DOLLAR, 'estimated'], policy);
     }
   });
 

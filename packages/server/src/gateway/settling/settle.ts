@@ -34,10 +34,10 @@ export function settleReported(decision: Decision, reading: UsageReading, ending
   if ('problem' in reading) return settleAtHold(decision, ending, [`usage_${reading.problem}`]);
   const { usage } = reading;
   if (!isPossible(usage, decision)) return settleImpossible(decision, usage, ending);
-  const exact: Usage = { ...usage, certainty: 'exact' };
+  const reported: Usage = { ...usage, provenance: 'provider' };
   const { price } = decision.target;
   const isFree = decision.principal.key.kind === 'test';
-  const charge = price === undefined || isFree ? FREE : chargeWithinRange(price, exact);
+  const charge = price === undefined || isFree ? FREE : chargeWithinRange(price, reported);
   if (charge === undefined) return settleAtHold(decision, ending, ['usage_impossible']);
   const { cost } = charge;
   const unpriced = [...(reading.unpriced ?? []), ...charge.media];
@@ -47,7 +47,7 @@ export function settleReported(decision: Decision, reading: UsageReading, ending
     ...(price === undefined && !isFree ? ['unpriced'] : []),
     ...unpriced.map((each) => `unpriced_${each}`),
   ];
-  return { kind: 'settlement', cost: charged, usage: exact, ...ending, flags };
+  return { kind: 'settlement', cost: charged, usage: reported, ...ending, flags };
 }
 
 interface Charge {
@@ -124,7 +124,7 @@ function partialUsage(
 
 function settlePartial(decision: Decision, usage: ReportedUsage, ending: Ending): Resolution | undefined {
   const { price } = decision.target;
-  const partial: Usage = { ...usage, certainty: 'counted' };
+  const partial: Usage = { ...usage, provenance: 'counted' };
   const charge =
     price !== undefined && isPossible(partial, decision) ? chargeWithinRange(price, partial) : undefined;
   const { held } = decision.reservation;
@@ -134,7 +134,7 @@ function settlePartial(decision: Decision, usage: ReportedUsage, ending: Ending)
 
 /** It is not known what was used: the whole hold is spent. */
 export function settleAtHold(decision: Decision, ending: Ending, flags: readonly string[]): Resolution {
-  const usage: Usage = { ...NO_USAGE, certainty: 'estimated' };
+  const usage: Usage = { ...NO_USAGE, provenance: 'estimated' };
   return {
     kind: 'settlement',
     cost: decision.reservation.held,
@@ -161,7 +161,7 @@ function costOfBelieved(price: ModelPrice, usage: ReportedUsage, { possible }: E
     outputTokensMax: Math.min(sumOutput(usage), possible.outputTokens),
     hasMediaOutput: MEDIA_OUTPUT.some((each) => (usage[each] ?? 0) > 0),
   };
-  const cost = chargeWithinRange(price, { ...usage, certainty: 'exact' })?.cost;
+  const cost = chargeWithinRange(price, { ...usage, provenance: 'provider' })?.cost;
   const most = withinRange(() => worstCaseCost(price, believed));
   if (cost === undefined || most === undefined) return ZERO_NANOS;
   return cost < most ? cost : most;
@@ -191,7 +191,7 @@ export function release(ending: Ending): Resolution {
 /** What the tokens-per-minute limit is told: `undefined` leaves its estimate standing. */
 export function tokensOf(resolution: Resolution): number | undefined {
   const { usage } = resolution;
-  return usage.certainty === 'estimated' ? undefined : sumInput(usage) + sumOutput(usage);
+  return usage.provenance === 'estimated' ? undefined : sumInput(usage) + sumOutput(usage);
 }
 
 function isPossible(usage: ReportedUsage, { estimate }: Decision): boolean {

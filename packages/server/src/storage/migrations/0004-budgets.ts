@@ -4,6 +4,8 @@ import type { Migration } from './migration-shape.ts';
 export const budgets: Migration = {
   name: '0004-budgets',
   statements: (db) => [
+    // Where the figures of a call's end come from.
+    db.schema.alterTable('calls').renameColumn('certainty', 'provenance'),
     db.schema.alterTable('budgets').addColumn('time_zone', 'text'),
     ...(['raised_cap_nanos', 'raised_until'] as const).map((column) =>
       db.schema.alterTable('budgets').addColumn(column, 'bigint'),

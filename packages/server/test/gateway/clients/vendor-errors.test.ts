@@ -77,7 +77,7 @@ describe("vendors' errors", () => {
         await assert.rejects(ask(kind, vendor, key, true));
         const call = await onlyCall(gateway(), key);
         assert.ok(Number(call['cost_usd']) > 0, JSON.stringify(call));
-        assert.notEqual(call['certainty'], 'exact');
+        assert.notEqual(call['provenance'], 'provider');
         await assertNothingHeld(gateway(), key);
       });
     }
