@@ -50,6 +50,7 @@ const JOB_EVERY_MS = {
   uses: 5_000,
   ending: 30_000,
   budgets: 10_000,
+  windows: 600_000,
   nonces: 30_000,
   idempotency: 600_000,
   secrets: 60_000,
@@ -223,6 +224,7 @@ function startJobs(house: House, recovery: Recovery): TimedJobs {
       everyMs: JOB_EVERY_MS.budgets,
       run: () => alertBudgets({ ...core, telemetry }),
     },
+    { name: 'prune windows', everyMs: JOB_EVERY_MS.windows, run: () => core.budgets.pruneWindows() },
     { name: 'prune nonces', everyMs: JOB_EVERY_MS.nonces, run: () => core.nonces.prune() },
     { name: 'prune children', everyMs: JOB_EVERY_MS.children, run: () => pruneChildren(core) },
     {

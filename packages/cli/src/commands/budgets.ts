@@ -9,7 +9,7 @@ import { type ListView, type PageOptions, addPageOptions, showList } from '../re
 import { type RemoteOptions, addRemoteOptions, openSession } from '../remote/session.ts';
 
 const SCOPES = ['key', 'project', 'organization'];
-const PERIODS = ['day', 'month', 'total'];
+const PERIODS = ['day', 'month', 'total', 'rolling'];
 
 const BUDGET_LIST: ListView = {
   path: '/v1/budgets',
@@ -17,6 +17,7 @@ const BUDGET_LIST: ListView = {
     { title: 'scope', path: 'scope' },
     { title: 'of', path: 'scope_id' },
     { title: 'period', path: 'period' },
+    { title: 'window s', path: 'window_seconds', align: 'right' },
     { title: 'cap usd', path: 'cap_usd', align: 'right' },
     { title: 'posted usd', path: 'posted_usd', align: 'right' },
     { title: 'held usd', path: 'held_usd', align: 'right' },
@@ -57,6 +58,7 @@ interface SetOptions extends RemoteOptions {
   readonly scope: string;
   readonly scopeId?: string;
   readonly period: string;
+  readonly windowSeconds?: number;
   readonly capUsd: string;
   readonly timeZone?: string;
   readonly alertPercents?: readonly number[];
@@ -72,6 +74,11 @@ function addSet(budgets: Command, context: Context): void {
     .addOption(new Option('--scope <scope>', 'whose money').choices(SCOPES).makeOptionMandatory())
     .option('--scope-id <id>', "the key or project; without it, the admin key's own project or organization")
     .addOption(new Option('--period <period>', 'in what time').choices(PERIODS).makeOptionMandatory())
+    .addOption(
+      new Option('--window-seconds <n>', 'of a rolling budget: how far back its cap reaches').argParser(
+        readCount,
+      ),
+    )
     .addOption(new Option('--cap-usd <amount>', 'at most this').argParser(readUsd).makeOptionMandatory())
     .option('--time-zone <zone>', 'where its days and months begin, such as Europe/Berlin (UTC)')
     .addOption(new Option('--raise-usd <amount>', 'another cap, until --raise-until').argParser(readUsd))
@@ -90,6 +97,7 @@ function addSet(budgets: Command, context: Context): void {
         scope,
         scope_id: scopeId,
         period,
+        window_seconds: options.windowSeconds,
         cap_usd: capUsd,
         time_zone: timeZone,
         raise,
@@ -98,10 +106,16 @@ function addSet(budgets: Command, context: Context): void {
       const answer = await session.client.send({ method: 'PUT', path: BUDGET_LIST.path, body });
       session.print(answer, () => {
         const remaining = showValue(answer['remaining_usd']);
-        return `Set the ${period} budget of ${scopeId ?? `the ${scope}`} to ${capUsd} USD; remaining: ${remaining} USD.\n`;
+        const above = Array.isArray(answer['above']) ? answer['above'].length : 0;
+        const note = above === 0 ? '' : `${above} lower budget(s) of what contains it refuse first.\n`;
+        return `Set the ${period} budget of ${scopeId ?? `the ${scope}`} to ${capUsd} USD; remaining: ${remaining} USD.\n${note}`;
       });
     });
-  addExamples(set, 'keyfold budgets set --scope organization --period month --cap-usd 1000');
+  addExamples(
+    set,
+    'keyfold budgets set --scope organization --period month --cap-usd 1000',
+    'keyfold budgets set --scope project --period rolling --window-seconds 18000 --cap-usd 50',
+  );
 }
 
 function readRaise({ raiseUsd, raiseUntil }: SetOptions): object | undefined {

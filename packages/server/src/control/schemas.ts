@@ -49,6 +49,8 @@ export const budgetView = z.object({
   scope: z.enum(SCOPES),
   scope_id: z.string(),
   period: z.enum(PERIODS),
+  /** Of a rolling budget. */
+  window_seconds: z.number().nullable(),
   time_zone: z.string(),
   cap_usd: z.string(),
   /** Another cap for a while. */

@@ -50,6 +50,7 @@ async function tell(
           scope: budget.scope,
           scope_id: budget.scopeId,
           period: budget.period,
+          ...(budget.windowS === undefined ? {} : { window_seconds: budget.windowS }),
           percent: of.percent,
           cap_usd: formatUsd(capAt(budget, of.atMs)),
           posted_usd: formatUsd(posted),

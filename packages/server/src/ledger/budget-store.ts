@@ -8,8 +8,8 @@ import type { RowMac } from '../sealing/row-mac.ts';
 import type { Database } from '../storage/database.ts';
 import type { Schema } from '../storage/schema.ts';
 import type { SqlStep } from '../storage/statement.ts';
-import { type Budget, type BudgetState, type Scope, capAt } from './budget.ts';
-import { type Period, UTC, periodEndMs, periodStartMs } from './period.ts';
+import { type Budget, type BudgetPeriod, type BudgetState, type Scope, capAt } from './budget.ts';
+import { type Period, UTC, noticeStartMs, periodEndMs, periodStartMs, windowStartMs } from './period.ts';
 
 const CACHE = { entriesMax: 10_000, ttlMs: 60_000 };
 
@@ -86,7 +86,7 @@ export class BudgetStore {
   markAlertedStep(budget: Budget, of: { readonly percent: number; readonly atMs: number }): SqlStep {
     const row = {
       budget_id: budget.id,
-      period_start: periodStartMs(budget, of.atMs),
+      period_start: noticeStartMs(budget, of.atMs),
       percent: of.percent,
       at: of.atMs,
     };
@@ -102,24 +102,81 @@ export class BudgetStore {
 
   /** The state of each budget in the period that is now, or at a time. */
   async statesOf(budgets: readonly Budget[], nowMs = this.#clock.nowMs()): Promise<BudgetState[]> {
-    if (budgets.length === 0) return [];
-    const ids = budgets.map((budget) => budget.id);
-    const starts = [...new Set(budgets.map((budget) => periodStartMs(budget, nowMs)))];
-    const balances = await this.#database.read((db) =>
-      db
-        .selectFrom('balances')
-        .selectAll()
-        .where('budget_id', 'in', ids)
-        .where('period_start', 'in', starts.map(BigInt)),
-    );
+    const rolling = budgets.filter(({ period }) => period === 'rolling');
+    const rows = await Promise.all([
+      this.#balancesOf(
+        budgets.filter(({ period }) => period !== 'rolling'),
+        nowMs,
+      ),
+      this.#partsOf(rolling, nowMs),
+    ]);
+    const byBudget = Map.groupBy(rows.flat(), (row) => row.budget_id);
     return budgets.map((budget) => {
-      const start = BigInt(periodStartMs(budget, nowMs));
-      const balance = balances.find((row) => row.budget_id === budget.id && row.period_start === start);
-      const posted = nanos(balance?.posted_nanos ?? 0n);
-      const held = nanos(balance?.held_nanos ?? 0n);
+      const since = BigInt(windowStartMs(budget, nowMs) ?? periodStartMs(budget, nowMs));
+      const counted = (byBudget.get(budget.id) ?? []).filter((row) =>
+        budget.period === 'rolling' ? row.period_start >= since : row.period_start === since,
+      );
+      const posted = nanos(counted.reduce((sum, row) => sum + row.posted_nanos, 0n));
+      const held = nanos(counted.reduce((sum, row) => sum + row.held_nanos, 0n));
       const remaining = nanos(capAt(budget, nowMs) - posted - held);
       return { budget, posted, held, remaining, resetsAtMs: periodEndMs(budget, nowMs) };
     });
+  }
+
+  async #balancesOf(budgets: readonly Budget[], nowMs: number): Promise<BalanceColumns[]> {
+    if (budgets.length === 0) return [];
+    const starts = [...new Set(budgets.map((budget) => periodStartMs(budget, nowMs)))];
+    return this.#database.read((db) =>
+      db
+        .selectFrom('balances')
+        .selectAll()
+        .where(
+          'budget_id',
+          'in',
+          budgets.map(({ id }) => id),
+        )
+        .where('period_start', 'in', starts.map(BigInt)),
+    );
+  }
+
+  async #partsOf(budgets: readonly Budget[], nowMs: number): Promise<BalanceColumns[]> {
+    const starts = budgets.flatMap((budget) => windowStartMs(budget, nowMs) ?? []);
+    if (starts.length === 0) return [];
+    return this.#database.read((db) =>
+      db
+        .selectFrom('balances')
+        .selectAll()
+        .where(
+          'budget_id',
+          'in',
+          budgets.map(({ id }) => id),
+        )
+        .where('period_start', '>=', BigInt(Math.min(...starts))),
+    );
+  }
+
+  /** Forgets the parts that no window touches any more, and on which nothing is held. */
+  async pruneWindows(): Promise<void> {
+    const rows = await this.#database.read((db) =>
+      db.selectFrom('budgets').select(['id', 'period']).where('period', 'like', 'rolling:%'),
+    );
+    for (const { id, period } of rows) {
+      const { windowS = 0 } = readPeriod(period);
+      // One window more than counts: clocks of several processes may differ.
+      const beforeMs = this.#clock.nowMs() - 2 * windowS * 1_000;
+      await this.#database.commit({
+        steps: [
+          this.#database.step((db) =>
+            db
+              .deleteFrom('balances')
+              .where('budget_id', '=', id)
+              .where('period_start', '>=', 0n)
+              .where('period_start', '<', BigInt(beforeMs))
+              .where('held_nanos', '=', 0n),
+          ),
+        ],
+      });
+    }
   }
 
   /** Refused when the scope has a budget of the period. */
@@ -134,7 +191,7 @@ export class BudgetStore {
             organization_id: budget.organizationId,
             scope: budget.scope,
             scope_id: budget.scopeId,
-            period: budget.period,
+            period: periodColumn(budget),
             cap_nanos: budget.cap,
             created_at: budget.createdAtMs,
             time_zone: zoneColumn(budget),
@@ -171,7 +228,7 @@ export class BudgetStore {
       organizationId: row.organization_id as Id<'organization'>,
       scope: row.scope as Scope,
       scopeId: row.scope_id,
-      period: row.period as Period,
+      ...readPeriod(row.period),
       timeZone: row.time_zone ?? UTC,
       cap: nanos(row.cap_nanos),
       raise:
@@ -191,6 +248,18 @@ export class BudgetStore {
 /** Everything whose budgets a call is under. */
 export function idsOf({ organizationId, projectId, keyId, parentId }: ScopeIds): string[] {
   return [organizationId, projectId, keyId, ...(parentId === undefined ? [] : [parentId])];
+}
+
+type BalanceColumns = Selectable<Schema['balances']>;
+
+/** A window's length is part of the name of its period: a scope has one budget of each. */
+function periodColumn({ period, windowS }: BudgetPeriod): string {
+  return windowS === undefined ? period : `${period}:${windowS}`;
+}
+
+function readPeriod(column: string): BudgetPeriod {
+  const [period, windowS] = column.split(':');
+  return { period: period as Period, windowS: windowS === undefined ? undefined : Number(windowS) };
 }
 
 function zoneColumn({ timeZone }: Budget): string | null {
@@ -213,7 +282,7 @@ function macFields(budget: Budget): (string | number | Nanos)[] {
     budget.organizationId,
     budget.scope,
     budget.scopeId,
-    budget.period,
+    periodColumn(budget),
     budget.cap,
     ...(zoneColumn(budget) === null ? [] : ['zone', budget.timeZone]),
     ...(raise === undefined ? [] : ['raise', raise.cap, raise.untilMs]),

@@ -13,6 +13,8 @@ export interface Budget {
   readonly period: Period;
   /** Where its days and months begin and end: an IANA name. */
   readonly timeZone: string;
+  /** Of a rolling budget: the length of its window, in seconds. */
+  readonly windowS?: number | undefined;
   readonly cap: Nanos;
   /** Another cap for a while. */
   readonly raise: Raise | undefined;
@@ -24,6 +26,13 @@ export interface Budget {
 export interface Raise {
   readonly cap: Nanos;
   readonly untilMs: number;
+}
+
+/** A scope has one budget of a period, and of rolling ones one of a length. */
+export type BudgetPeriod = Pick<Budget, 'period' | 'windowS'>;
+
+export function isSamePeriod(one: BudgetPeriod, other: BudgetPeriod): boolean {
+  return one.period === other.period && one.windowS === other.windowS;
 }
 
 /** What may be spent as of a time. A raise never lowers a cap that was set above it meanwhile. */

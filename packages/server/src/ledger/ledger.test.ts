@@ -1,44 +1,29 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { type Id, ZERO_NANOS, nanos } from '@keyfold/protocol';
+import { ZERO_NANOS } from '@keyfold/protocol';
 import fc from 'fast-check';
 import { DATABASE_KINDS, type DatabasePlace } from '../../test/databases.ts';
-import { ManualClock } from '../../test/manual-clock.ts';
-import { AuditLog } from '../audit/audit-log.ts';
+import {
+  type LedgerHouse,
+  isReserved,
+  openLedgerHouse,
+  reserved,
+  resolution,
+} from '../../test/ledger-house.ts';
 import { Denial } from '../kernel/denial.ts';
 import { Fault } from '../kernel/fault.ts';
-import { createNewId } from '../kernel/new-id.ts';
-import { SystemRandom } from '../kernel/random.ts';
-import { RootKey } from '../sealing/root-key.ts';
-import { RowMac } from '../sealing/row-mac.ts';
-import type { Database } from '../storage/database.ts';
-import type { Budget, Scope } from './budget.ts';
-import { BudgetStore } from './budget-store.ts';
-import { Ledger, STALE } from './ledger.ts';
-import type { Period } from './period.ts';
+import { STALE } from './ledger.ts';
 import { Recovery } from './recover.ts';
-import type { Reservation, Resolution } from './reservation.ts';
-
-const organizationId = 'org_00000000' as Id<'organization'>;
-const projectId = 'prj_00000000' as Id<'project'>;
 
 for (const kind of DATABASE_KINDS) {
   describe(`ledger on ${kind.name}`, () => {
     let place: DatabasePlace;
-    let house: House;
+    let house: LedgerHouse;
 
     before(async () => {
       place = await kind.create();
-      house = await openHouse(place);
-      await house.database.commit({
-        steps: [
-          house.database.step((db) =>
-            db
-              .insertInto('organizations')
-              .values({ id: organizationId, name: 'o', created_at: 0, revision: 1 }),
-          ),
-        ],
-      });
+      house = await openLedgerHouse(place);
+      await house.found();
     });
     after(async () => {
       await house.database.close();
@@ -207,7 +192,7 @@ for (const kind of DATABASE_KINDS) {
       await house.reserve(key, 30n);
       await house.reserve(key, 20n);
       await house.database.close();
-      house = await openHouse(place);
+      house = await openLedgerHouse(place);
       const recovery = new Recovery(house);
       const results = await Promise.all([recovery.recoverAtStart(), recovery.recoverAtStart()]);
       assert.ok(results[0].expired + results[1].expired >= 2);
@@ -224,121 +209,4 @@ for (const kind of DATABASE_KINDS) {
       );
     });
   });
-}
-
-type House = Awaited<ReturnType<typeof openHouse>>;
-
-/** The budgets of each key that a test made; they outlive a closed database. */
-const owned = new Map<string, Budget[]>();
-
-async function openHouse(place: DatabasePlace) {
-  const clock = new ManualClock();
-  const database: Database = await place.open({ nowMs: () => clock.nowMs() });
-  const newId = createNewId(clock, new SystemRandom());
-  const ledger = new Ledger({ database, audit: new AuditLog(database, clock), clock, newId });
-  const budgets = new BudgetStore({ database, mac: new RowMac(new RootKey(Buffer.alloc(32, 1))), clock });
-  const states = (key: string) => budgets.statesOf(owned.get(key) ?? []);
-  return {
-    clock,
-    database,
-    ledger,
-    budgets,
-    states,
-    held: async (key: string) => (await states(key)).map((state) => state.held),
-    calls: async (key: string) => {
-      await database.barrier();
-      return database.read((db) =>
-        db.selectFrom('calls').selectAll().where('key_id', '=', key).orderBy('id'),
-      );
-    },
-    newKey: async (caps: readonly (readonly [Scope, bigint, Period?])[]) => {
-      const key = newId('key');
-      const made = caps.map(([scope, cap, period = 'total']): Budget => ({
-        id: newId('budget'),
-        organizationId,
-        scope,
-        scopeId: scope === 'key' ? key : `${scope}-of-${key}`,
-        period,
-        timeZone: 'UTC',
-        cap: nanos(cap),
-        raise: undefined,
-        alertPercents: [],
-        createdAtMs: 0,
-      }));
-      owned.set(key, made);
-      await database.commit({ steps: made.map((budget) => budgets.insertStep(budget)) });
-      return key;
-    },
-    setCap: async (key: string, cap: bigint) => {
-      const before = owned.get(key) ?? [];
-      owned.set(
-        key,
-        before.map((budget) => ({ ...budget, cap: nanos(cap) })),
-      );
-      const steps = before.map((budget) => budgets.updateStep({ ...budget, cap: nanos(cap) }, budget));
-      await database.commit({ steps });
-    },
-    /** A ledger over a database that fails in its own way until it is healed. */
-    ledgerThat: (fail: (commit: () => Promise<unknown>) => Promise<never> | never) => {
-      let isBroken = true;
-      const commit: Database['commit'] = async (unit, urgency) =>
-        isBroken ? fail(() => database.commit(unit, urgency)) : database.commit(unit, urgency);
-      const faulty = new Proxy(database, {
-        get: (target, name) => {
-          const value: unknown = name === 'commit' ? commit : Reflect.get(target, name, target);
-          return typeof value === 'function' && name !== 'prepare' ? value.bind(target) : value;
-        },
-      });
-      const own = new Ledger({ database: faulty, audit: new AuditLog(database, clock), clock, newId });
-      return { ledger: own, heal: () => void (isBroken = false) };
-    },
-    reserve: (key: Id<'key'>, amount: bigint, { organizationRevision = 1, ledger: by = ledger } = {}) =>
-      by.reserve({
-        call: {
-          organizationId,
-          projectId,
-          keyId: key,
-          keyVersion: 1,
-          requestId: newId('request'),
-          endpoint: 'chat.completions',
-          provider: 'sandbox',
-          model: 'echo',
-          credentialId: undefined,
-          streamed: false,
-          attempt: 1,
-          route: undefined,
-        },
-        budgets: owned.get(key) ?? [],
-        amount: nanos(amount),
-        claims: [],
-        organizationRevision,
-      }),
-  };
-}
-
-function resolution(kind: Resolution['kind'], cost: bigint): Resolution {
-  const usage = {
-    inputTokens: 1,
-    cachedInputTokens: 0,
-    cacheWriteTokens: 0,
-    outputTokens: 1,
-    reasoningTokens: 0,
-  };
-  return {
-    kind,
-    cost: nanos(cost),
-    usage: { ...usage, provenance: 'provider' },
-    status: 200,
-    error: undefined,
-    flags: [],
-  };
-}
-
-function isReserved(answer: Awaited<ReturnType<Ledger['reserve']>>): answer is Reservation {
-  return typeof answer !== 'symbol' && !(answer instanceof Denial);
-}
-
-function reserved(answer: Awaited<ReturnType<Ledger['reserve']>>): Reservation {
-  assert.ok(isReserved(answer), 'the call is reserved');
-  return answer;
 }

@@ -2,18 +2,18 @@
  * The only truth about money. A reservation holds a call's worst-case cost on every budget of the call in one durable
  * commit before anything is sent; it is resolved exactly once, by settlement, release or expiry.
  */
-import { type Nanos, ZERO_NANOS, formatUsd } from '@keyfold/protocol';
+import { ZERO_NANOS, formatUsd } from '@keyfold/protocol';
 import type { AuditDetail } from '../audit/audit-event.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Denial } from '../kernel/denial.ts';
 import type { NewId } from '../kernel/new-id.ts';
 import type { Database, Outcome } from '../storage/database.ts';
-import type { Step } from '../storage/statement.ts';
+import type { BalanceStep, Step } from '../storage/statement.ts';
 import { NO_USAGE, type Usage } from '../pricing/model-price.ts';
 import { type Budget, capAt } from './budget.ts';
 import { type LedgerStatements, prepareLedgerStatements } from './ledger-statements.ts';
-import { periodEndMs, periodStartMs } from './period.ts';
+import { periodEndMs, periodStartMs, windowStartMs } from './period.ts';
 import type { Reservation, ReserveRequest, Resolution } from './reservation.ts';
 import { callEvent } from './call-event.ts';
 import { countTokens } from './token-classes.ts';
@@ -87,7 +87,7 @@ export class Ledger {
         balance,
         posted: 0n,
         held: request.amount,
-        cap: capOf(budgets[index], nowMs),
+        ...capOf(budgets[index], nowMs),
       })),
       this.#sql.insertReservation(reservation, this.#database),
       this.#audit.step(callEvent('call.opened', reservation, { held_usd: formatUsd(request.amount) })),
@@ -199,23 +199,35 @@ function tokenDetail(usage: Usage): AuditDetail {
 }
 
 /** A hold without a budget has none. */
-function capOf(budget: Budget | undefined, nowMs: number): Nanos {
-  return budget === undefined ? ZERO_NANOS : capAt(budget, nowMs);
+function capOf(budget: Budget | undefined, nowMs: number): Pick<BalanceStep, 'cap' | 'sinceMs'> {
+  if (budget === undefined) return { cap: ZERO_NANOS };
+  const sinceMs = windowStartMs(budget, nowMs);
+  return { cap: capAt(budget, nowMs), ...(sinceMs === undefined ? {} : { sinceMs }) };
 }
 
 function exhausted(budget: Budget, nowMs: number): Denial {
   const resetsAtMs = periodEndMs(budget, nowMs);
   const cap = formatUsd(capAt(budget, nowMs));
   const resetsAt = resetsAtMs === undefined ? undefined : new Date(resetsAtMs).toISOString();
-  const when = resetsAt === undefined ? 'It does not reset.' : `It resets at ${resetsAt}.`;
   return new Denial('budget_exhausted', {
-    message: `The ${budget.scope}'s budget of ${cap} USD per ${budget.period} has no room for the most this call may cost. ${when}`,
+    message: `The ${budget.scope}'s budget of ${cap} USD ${describePeriod(budget)} has no room for the most this call may cost. ${describeReset(budget, resetsAt)}`,
     facts: {
       scope: budget.scope,
       scope_id: budget.scopeId,
       period: budget.period,
+      ...(budget.windowS === undefined ? {} : { window_seconds: budget.windowS }),
       cap_usd: cap,
       ...(resetsAt === undefined ? {} : { resets_at: resetsAt }),
     },
   });
+}
+
+function describePeriod({ period, windowS }: Budget): string {
+  if (windowS !== undefined) return `in any ${windowS} seconds`;
+  return period === 'total' ? 'in all' : `per ${period}`;
+}
+
+function describeReset({ windowS }: Budget, resetsAt: string | undefined): string {
+  if (windowS !== undefined) return 'It has room again as what was spent grows older than that.';
+  return resetsAt === undefined ? 'It does not reset.' : `It resets at ${resetsAt}.`;
 }

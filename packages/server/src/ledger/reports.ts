@@ -6,7 +6,7 @@ import { firstIdAt } from '../kernel/new-id.ts';
 import { Denial } from '../kernel/denial.ts';
 import type { Database } from '../storage/database.ts';
 import type { Schema } from '../storage/schema.ts';
-import { UTC, periodStartMs } from './period.ts';
+import { type PeriodRule, UTC, periodStartMs } from './period.ts';
 import { TOKEN_CLASSES, type TokenCounts, mapTokens } from './token-classes.ts';
 
 export type CallRow = Selectable<Schema['calls']>;
@@ -74,8 +74,8 @@ export class LedgerReports {
       return nanos(rows[0]?.cost ?? 0n);
     };
     const [today, thisMonth] = await Promise.all([
-      sumSince(periodStartMs({ period: 'day', timeZone: UTC }, nowMs)),
-      sumSince(periodStartMs({ period: 'month', timeZone: UTC }, nowMs)),
+      sumSince(periodStartMs(utc('day'), nowMs)),
+      sumSince(periodStartMs(utc('month'), nowMs)),
     ]);
     return { today, thisMonth };
   }
@@ -157,6 +157,10 @@ const COLUMN_OF: Readonly<Partial<Record<UsageGroup, 'key_id' | 'project_id' | '
   model: 'model',
   provider: 'provider',
 };
+
+function utc(period: 'day' | 'month'): PeriodRule {
+  return { period, timeZone: UTC };
+}
 
 type SumRow = Readonly<Record<string, string | bigint>>;
 

@@ -19,22 +19,40 @@ interface Undo {
   readonly held: bigint;
 }
 
+/** How rows are read; the transaction then holds them, so that what was read stays true until its end. */
+export interface BalanceSource {
+  /** One that does not exist is all zero. */
+  load(budgetId: string, periodStartMs: number): BalanceRow;
+  /** Every balance of a budget from a start on. */
+  loadSince(budgetId: string, sinceMs: number): Iterable<BalanceRow>;
+}
+
+interface KnownBudget {
+  readonly rows: Map<number, BalanceRow>;
+  /** All its rows from here on are known. */
+  sinceMs: number;
+}
+
 export class BalanceBatch {
-  readonly #load: (budgetId: string, periodStartMs: number) => BalanceRow;
-  readonly #rows = new Map<string, BalanceRow>();
+  readonly #source: BalanceSource;
+  readonly #budgets = new Map<string, KnownBudget>();
   readonly #log: Undo[] = [];
 
-  /** `load` reads a row that the transaction holds exclusively; one that does not exist is all zero. */
-  constructor(load: (budgetId: string, periodStartMs: number) => BalanceRow) {
-    this.#load = load;
+  constructor(source: BalanceSource) {
+    this.#source = source;
   }
 
   /** False, and nothing changed, when the step has a cap and would pass it. Throws when a sum would fall below zero. */
   apply(step: BalanceStep): boolean {
-    const row = this.#row(step.balance.budgetId, step.balance.periodStartMs);
+    const { budgetId, periodStartMs } = step.balance;
+    const budget = this.#budget(budgetId);
+    const row = this.#row(budget, budgetId, periodStartMs);
     const posted = row.posted + step.posted;
     const held = row.held + step.held;
-    if (step.cap !== undefined && posted + held > step.cap) return false;
+    if (step.cap !== undefined) {
+      const others = step.sinceMs === undefined ? 0n : this.#sumOthers(budget, row, step.sinceMs);
+      if (others + posted + held > step.cap) return false;
+    }
     if (posted < 0n || held < 0n) throw new RangeError(`balance of ${row.budgetId} would fall below zero`);
     this.#log.push({ row, posted: row.posted, held: row.held });
     row.posted = posted;
@@ -59,13 +77,37 @@ export class BalanceBatch {
     return new Set(this.#log.map((undo) => undo.row));
   }
 
-  #row(budgetId: string, periodStartMs: number): BalanceRow {
-    const name = `${budgetId} ${periodStartMs}`;
-    let row = this.#rows.get(name);
+  #budget(budgetId: string): KnownBudget {
+    let budget = this.#budgets.get(budgetId);
+    if (budget === undefined) {
+      budget = { rows: new Map(), sinceMs: Infinity };
+      this.#budgets.set(budgetId, budget);
+    }
+    return budget;
+  }
+
+  #row(budget: KnownBudget, budgetId: string, periodStartMs: number): BalanceRow {
+    let row = budget.rows.get(periodStartMs);
     if (row === undefined) {
-      row = this.#load(budgetId, periodStartMs);
-      this.#rows.set(name, row);
+      row = this.#source.load(budgetId, periodStartMs);
+      budget.rows.set(periodStartMs, row);
     }
     return row;
+  }
+
+  /** What the window's other balances come to. */
+  #sumOthers(budget: KnownBudget, own: BalanceRow, sinceMs: number): bigint {
+    if (sinceMs < budget.sinceMs) {
+      for (const row of this.#source.loadSince(own.budgetId, sinceMs)) {
+        // What this transaction has changed already is known better here.
+        if (!budget.rows.has(row.periodStartMs)) budget.rows.set(row.periodStartMs, row);
+      }
+      budget.sinceMs = sinceMs;
+    }
+    let sum = 0n;
+    for (const [startMs, row] of budget.rows) {
+      if (startMs >= sinceMs && row !== own) sum += row.posted + row.held;
+    }
+    return sum;
   }
 }

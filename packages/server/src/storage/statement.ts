@@ -32,6 +32,8 @@ export interface BalanceStep {
   readonly posted: bigint;
   readonly held: bigint;
   readonly cap?: bigint;
+  /** With a cap: it is for all balances of the budget from this start on together, of which this is one. */
+  readonly sinceMs?: number;
 }
 
 /** Uses up a value; a guard that nobody has in the last `CLAIMS_KEPT_MS`. */

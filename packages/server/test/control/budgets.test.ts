@@ -26,7 +26,8 @@ describeOnEachDatabase('budgets', (keyfold) => {
     const listed = rowsOf(
       await keyfold().request('GET', `/v1/budgets?scope=key&scope_id=${textAt(key, 'id')}`),
     );
-    assert.deepEqual(listed, [raised.body]);
+    const { above, ...budget } = raised.body;
+    assert.deepEqual([listed, above], [[budget], []]);
     const event = await findEvent(keyfold(), { action: 'budget.set', target: textAt(set, 'id') });
     assert.deepEqual(event['detail'], {
       scope_id: key['id'],
@@ -49,6 +50,58 @@ describeOnEachDatabase('budgets', (keyfold) => {
       code: 'invalid_request',
       param: 'scope_id',
     });
+  });
+
+  test('a rolling budget says how long its window is, and a scope has three at most', async () => {
+    const key = await createKey(keyfold());
+    const rolling = { scope: 'key', scope_id: key['id'], period: 'rolling', cap_usd: '5' };
+    const refuse = async (body: object, param: string) =>
+      assertProblem(await put({ ...rolling, ...body }), { status: 400, code: 'invalid_request', param });
+    await refuse({}, 'window_seconds');
+    for (const seconds of [0, 59, 90, 31 * 86_400 + 60, 3_600.5, '3600']) {
+      await refuse({ window_seconds: seconds }, 'window_seconds');
+    }
+    await refuse({ window_seconds: 3_600, time_zone: 'Europe/Berlin' }, 'time_zone');
+    await refuse({ period: 'day', window_seconds: 3_600 }, 'window_seconds');
+    const made = await Promise.all(
+      [3_600, 18_000, 604_800].map(async (seconds) => put({ ...rolling, window_seconds: seconds })),
+    );
+    assert.deepEqual(
+      made.map(({ status, body }) => [status, body['window_seconds'], body['resets_at']]),
+      [
+        [200, 3_600, null],
+        [200, 18_000, null],
+        [200, 604_800, null],
+      ],
+    );
+    await refuse({ window_seconds: 60 }, 'window_seconds');
+    const again = await put({ ...rolling, window_seconds: 3_600, cap_usd: '0' });
+    assert.deepEqual([again.status, again.body['id']], [200, made[0]?.body['id']], again.text);
+    const refusal = await chat(keyfold(), textAt(key, 'api_key'));
+    assert.equal(refusal.status, 402, refusal.text);
+    assert.match(refusal.text, /in any 3600 seconds/);
+    const validated = await keyfold().request('GET', '/v1/keys/validate', undefined, textAt(key, 'api_key'));
+    assert.equal(validated.body['remaining_quota'], 0, validated.text);
+    const removed = await keyfold().request('DELETE', `/v1/budgets/${String(made[0]?.body['id'])}`);
+    assert.equal(removed.status, 204);
+    assert.equal((await chat(keyfold(), textAt(key, 'api_key'))).status, 200);
+  });
+
+  test('a cap above that of what contains the scope is set, and said to be so', async () => {
+    const project = await put({ scope: 'project', period: 'total', cap_usd: '100' });
+    const key = await createKey(keyfold());
+    const set = await put({ scope: 'key', scope_id: key['id'], period: 'total', cap_usd: '100.01' });
+    assert.equal(set.status, 200, set.text);
+    const [above] = set.body['above'] as Record<string, unknown>[];
+    assert.deepEqual(
+      [above?.['id'], above?.['scope'], above?.['cap_usd']],
+      [project.body['id'], 'project', '100.00'],
+    );
+    const event = await findEvent(keyfold(), { action: 'budget.set', target: textAt(set, 'id') });
+    assert.deepEqual((event['detail'] as Record<string, unknown>)['above'], [project.body['id']]);
+    const within = await put({ scope: 'key', scope_id: key['id'], period: 'total', cap_usd: '100' });
+    assert.deepEqual(within.body['above'], []);
+    await keyfold().request('DELETE', `/v1/budgets/${textAt(project, 'id')}`);
   });
 
   test('a cap holds from the next call on, whichever scope it is of, and its removal too', async () => {

@@ -1,7 +1,7 @@
 /** What making a key takes, for whoever asks: the key, its signing secret, its budgets, and what is said of them once. */
-import type { KeyLimits, KeyWithVersions } from '../../keys/key.ts';
+import type { Key, KeyLimits, KeyWithVersions } from '../../keys/key.ts';
 import type { KeyIssuer, KeyRules } from '../../keys/issue-key.ts';
-import type { BudgetInput, PlanRooms } from '../money/budget-plan.ts';
+import type { CapInput, PlanRooms } from '../money/budget-plan.ts';
 import { planBudgets } from '../money/budget-plan.ts';
 import type { AuditDetail } from '../../audit/audit-event.ts';
 import type { SigningSecrets } from '../../signing/signing-secrets.ts';
@@ -22,14 +22,14 @@ export async function issueKey(
   of: {
     readonly rules: KeyRules;
     readonly publicKey: Buffer | undefined;
-    readonly budgets: BudgetInput;
+    readonly budgets: readonly CapInput[];
     readonly detail: AuditDetail;
   },
 ): Promise<Change> {
   const { key, version, secret, steps } = rooms.issuer.issue(of.rules);
   const signing =
     key.signing === undefined ? undefined : rooms.signingSecrets.issue(key, { publicKey: of.publicKey });
-  const plan = await planBudgets(rooms, { scope: 'key', scopeId: key.id, owner: key, input: of.budgets });
+  const plan = await planBudgets(rooms, { ...keyScope(key), input: of.budgets });
   const view = renderKey(key, {
     versions: [{ ...version, ...NEVER_USED }],
     budgets: plan.states,
@@ -60,6 +60,17 @@ export function limitsOf(before: KeyLimits, body: UpdateKeyBody | ChildKeyBody):
   return rateLimit === undefined ? limits : { ...limits, requestsPerMinute: rateLimit };
 }
 
-export function budgetInput({ budgets }: UpdateKeyBody | ChildKeyBody): BudgetInput {
-  return { day: budgets?.per_day_usd, month: budgets?.per_month_usd, total: budgets?.total_usd };
+/** A key as a scope of budgets. */
+export function keyScope(key: Key) {
+  const within = [key.organizationId, key.projectId, ...(key.parent === undefined ? [] : [key.parent.keyId])];
+  return { scope: 'key', scopeId: key.id, owner: key, within } as const;
+}
+
+export function budgetInput({ budgets = {} }: UpdateKeyBody | ChildKeyBody): CapInput[] {
+  const { per_day_usd: day, per_month_usd: month, total_usd: total } = budgets;
+  return [
+    ...(day === undefined ? [] : [{ period: 'day', cap: day } as const]),
+    ...(month === undefined ? [] : [{ period: 'month', cap: month } as const]),
+    ...(total === undefined ? [] : [{ period: 'total', cap: total } as const]),
+  ];
 }

@@ -7,7 +7,7 @@ import { checkGrant } from '../../access/grant.ts';
 import { checkNarrower } from '../../access/narrower.ts';
 import { planBudgets } from '../money/budget-plan.ts';
 import { type Change, type Endpoint, defineEndpoint, ok } from '../endpoint.ts';
-import { type IssueRooms, budgetInput, issueKey, limitsOf, viewKey } from './issue-key.ts';
+import { type IssueRooms, budgetInput, issueKey, keyScope, limitsOf, viewKey } from './issue-key.ts';
 import { NO_LIMITS } from '../limits.ts';
 import {
   type CreateKeyBody,
@@ -174,12 +174,7 @@ async function updateKey(
   };
   const refused = checkGrant(principal, key) ?? checkLife(key) ?? (await checkParent(rooms, key));
   if (refused !== undefined) return refused;
-  const plan = await planBudgets(rooms, {
-    scope: 'key',
-    scopeId: key.id,
-    owner: key,
-    input: budgetInput(body),
-  });
+  const plan = await planBudgets(rooms, { ...keyScope(key), input: budgetInput(body) });
   const { versions } = found;
   const view = renderKey(key, { versions, budgets: plan.states, secrets: signing.secrets });
   return {

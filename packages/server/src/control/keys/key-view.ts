@@ -109,15 +109,21 @@ function renderVersion(version: CountedVersion | CountedSigningSecret) {
 export function renderBudgets(states: readonly BudgetState[]): Json {
   const place = ({ budget }: BudgetState) =>
     SCOPES.indexOf(budget.scope) * PERIODS.length + PERIODS.indexOf(budget.period);
-  return states.toSorted((a, b) => place(a) - place(b)).map((state) => renderBudget(state));
+  const window = ({ budget }: BudgetState) => budget.windowS ?? 0;
+  return states
+    .toSorted((a, b) => place(a) - place(b) || window(a) - window(b))
+    .map((state) => renderBudget(state));
 }
 
-export function renderBudget({ budget, posted, held, remaining, resetsAtMs }: BudgetState): Json {
+export function renderBudget({ budget, posted, held, remaining, resetsAtMs }: BudgetState): {
+  readonly [name: string]: Json;
+} {
   return {
     id: budget.id,
     scope: budget.scope,
     scope_id: budget.scopeId,
     period: budget.period,
+    window_seconds: budget.windowS ?? null,
     time_zone: budget.timeZone,
     cap_usd: formatUsd(budget.cap),
     raise:

@@ -2,20 +2,31 @@
 import { type Id, type Nanos, formatUsd, nanos } from '@keyfold/protocol';
 import type { Clock } from '../../kernel/clock.ts';
 import type { NewId } from '../../kernel/new-id.ts';
-import type { Budget, BudgetState, Raise, Scope } from '../../ledger/budget.ts';
+import {
+  type Budget,
+  type BudgetPeriod,
+  type BudgetState,
+  type Raise,
+  type Scope,
+  isSamePeriod,
+} from '../../ledger/budget.ts';
 import type { BudgetStore } from '../../ledger/budget-store.ts';
-import { PERIODS, type Period, UTC } from '../../ledger/period.ts';
+import { UTC } from '../../ledger/period.ts';
 import type { SqlStep } from '../../storage/statement.ts';
 import type { Change } from '../endpoint.ts';
 
-/** The new cap of each period; `null` removes, `undefined` leaves as it is. */
-export type BudgetInput = Readonly<Record<Period, Nanos | null | undefined>>;
+/** The new cap of a period; `null` removes it. */
+export interface CapInput extends BudgetPeriod {
+  readonly cap: Nanos | null;
+}
 
 export interface BudgetPlan {
   readonly steps: readonly SqlStep[];
   readonly events: Change['events'];
   /** The scope's budgets once the plan is carried out. */
   readonly states: readonly BudgetState[];
+  /** Budgets of what contains the scope that are lower than the one that is set: they refuse first. */
+  readonly lower: readonly Budget[];
 }
 
 export interface PlanRooms {
@@ -28,7 +39,10 @@ export interface PlanRequest {
   readonly scope: Scope;
   readonly scopeId: string;
   readonly owner: { readonly organizationId: Id<'organization'> };
-  readonly input: BudgetInput;
+  /** What contains the scope: a cap above one of theirs is set, and said to be so. */
+  readonly within: readonly string[];
+  /** Budgets of other periods stay as they are. */
+  readonly input: readonly CapInput[];
   /** Of each budget that is set; what it does not say stays as it is. */
   readonly terms?: BudgetTerms;
 }
@@ -43,24 +57,26 @@ export interface BudgetTerms {
 
 export async function planBudgets(rooms: PlanRooms, request: PlanRequest): Promise<BudgetPlan> {
   const existing = await rooms.budgets.load([request.scopeId]);
+  const outer = request.within.length === 0 ? [] : await rooms.budgets.load(request.within);
+  const lower: Budget[] = [];
   const steps: SqlStep[] = [];
   const events: Change['events'][number][] = [];
-  const after: Budget[] = [];
-  for (const period of PERIODS) {
-    const before = existing.find((budget) => budget.period === period);
-    const cap = request.input[period];
-    if (cap === null && before !== undefined) {
+  const after = existing.filter((budget) => !request.input.some((each) => isSamePeriod(each, budget)));
+  for (const { cap, ...span } of request.input) {
+    const before = existing.find((budget) => isSamePeriod(budget, span));
+    if (cap === null) {
+      if (before === undefined) continue;
       steps.push(rooms.budgets.removeStep(before.id));
       events.push({
         action: 'budget.removed',
         target: before.id,
-        detail: { scope_id: request.scopeId, period },
+        detail: { scope_id: request.scopeId, ...spanDetail(span) },
       });
-    } else if (cap === null || cap === undefined) {
-      if (before !== undefined) after.push(before);
     } else {
+      const refusesFirst = outer.filter((each) => isSamePeriod(each, span) && each.cap < cap);
+      lower.push(...refusesFirst);
       const { raise, alertPercents } = request.terms ?? {};
-      const base = before ?? newBudget(rooms, request, { period, cap });
+      const base = before ?? newBudget(rooms, request, { ...span, cap });
       const budget = {
         ...base,
         cap,
@@ -75,33 +91,43 @@ export async function planBudgets(rooms: PlanRooms, request: PlanRequest): Promi
         target: budget.id,
         detail: {
           scope_id: request.scopeId,
-          period,
+          ...spanDetail(span),
           cap_usd: formatUsd(cap),
           ...(budget.timeZone === UTC ? {} : { time_zone: budget.timeZone }),
           ...raiseDetail(budget),
           ...(budget.alertPercents.length === 0 ? {} : { alert_percents: budget.alertPercents.map(String) }),
+          ...(refusesFirst.length === 0 ? {} : { above: refusesFirst.map(({ id }) => id) }),
           ...(before === undefined ? {} : { previous_cap_usd: formatUsd(before.cap) }),
         },
       });
       after.push(budget);
     }
   }
-  return { steps, events, states: await rooms.budgets.statesOf(after) };
+  return { steps, events, states: await rooms.budgets.statesOf(after), lower };
 }
 
-function newBudget(rooms: PlanRooms, request: PlanRequest, rule: { period: Period; cap: Nanos }): Budget {
+function newBudget(
+  rooms: PlanRooms,
+  request: PlanRequest,
+  rule: BudgetPeriod & { readonly cap: Nanos },
+): Budget {
   return {
     id: rooms.newId('budget'),
     organizationId: request.owner.organizationId,
     scope: request.scope,
     scopeId: request.scopeId,
     period: rule.period,
+    windowS: rule.windowS,
     timeZone: request.terms?.timeZone ?? UTC,
     cap: nanos(rule.cap),
     raise: undefined,
     alertPercents: [],
     createdAtMs: rooms.clock.nowMs(),
   };
+}
+
+export function spanDetail({ period, windowS }: BudgetPeriod) {
+  return windowS === undefined ? { period } : { period, window_seconds: windowS };
 }
 
 function raiseDetail({ raise }: Budget) {

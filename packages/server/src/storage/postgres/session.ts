@@ -3,33 +3,15 @@ import type pg from 'pg';
 import type { UnitOfWork } from '../database.ts';
 import { type ChainState, chainRecord } from '../audit-chain.ts';
 import type { UnitResult } from '../group-commit.ts';
-import { BalanceBatch, type BalanceRow } from '../balance-batch.ts';
-import type { BalanceName, SqlStep, Step } from '../statement.ts';
+import { BalanceBatch } from '../balance-batch.ts';
+import type { SqlStep, Step } from '../statement.ts';
+import { LockedBalances, lockBalances, writeBalances } from './locked-balances.ts';
 import { ClaimBatch, INSERT_CLAIMS, REMOVE_CLAIMS, claimsOf } from './claim-batch.ts';
 import type { Connected } from './connect.ts';
 
 /** The longest wait for the server to take leave. */
 const CLOSE_TIMEOUT_MS = 2_000;
 const ALL_HELD = -1;
-
-const MAKE_BALANCES = `insert into balances (budget_id, period_start, posted_nanos, held_nanos)
-  select b, p, 0, 0 from unnest($1::text[], $2::bigint[]) as t(b, p) on conflict do nothing`;
-const LOCK_BALANCES = `select * from balances where (budget_id, period_start) in (select * from unnest($1::text[], $2::bigint[]))
-  order by budget_id, period_start for update`;
-const WRITE_BALANCES = `update balances set posted_nanos = t.posted, held_nanos = t.held
-  from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[]) as t(b, p, posted, held)
-  where budget_id = t.b and period_start = t.p`;
-
-interface LockedBalance {
-  readonly budget_id: string;
-  readonly period_start: bigint;
-  readonly posted_nanos: bigint;
-  readonly held_nanos: bigint;
-}
-
-function nameOf({ budgetId, periodStartMs }: BalanceName): string {
-  return `${budgetId} ${periodStartMs}`;
-}
 
 export class PostgresSession {
   readonly #client: pg.Client;
@@ -38,9 +20,7 @@ export class PostgresSession {
   #chain: ChainState;
   #onEnd: (() => void) | undefined;
   #claims = new ClaimBatch([]);
-  #balances = new BalanceBatch(() => {
-    throw new Error('no transaction is running');
-  });
+  #balances = new BalanceBatch(new LockedBalances([], []));
 
   /** `onEnd` is called once, as soon as the session is of no more use, whoever ended it. */
   constructor({ client, destroy, node, chain }: Connected, onEnd: () => void) {
@@ -62,10 +42,10 @@ export class PostgresSession {
     try {
       await this.#client.query('begin');
       this.#claims = await this.#insertClaims(units);
-      this.#balances = await this.#lockBalances(units);
+      this.#balances = new BalanceBatch(await lockBalances(this.#client, units));
       const results: UnitResult[] = [];
       for (const unit of units) results.push(await this.#runUnit(unit, nowMs));
-      await this.#writeBalances(this.#balances);
+      await writeBalances(this.#client, this.#balances.changed());
       await this.#removeClaims(this.#claims.unused);
       // To the commit of an aborted transaction the server answers with a rollback, which is no error to it.
       const { command } = await this.#client.query('commit');
@@ -103,61 +83,6 @@ export class PostgresSession {
 
   async #removeClaims(unused: readonly string[]): Promise<void> {
     if (unused.length > 0) await this.#client.query(REMOVE_CLAIMS, [unused]);
-  }
-
-  /**
-   * Makes and locks, in one order, every balance that the batch will change, whatever the order of its units: two nodes
-   * so never deadlock, and what is read stays true until the commit.
-   */
-  async #lockBalances(units: readonly UnitOfWork[]): Promise<BalanceBatch> {
-    const names = new Map<string, BalanceName>();
-    for (const { steps } of units) {
-      for (const step of steps) {
-        if ('balance' in step) names.set(nameOf(step.balance), step.balance);
-      }
-    }
-    const rows = new Map<string, BalanceRow>();
-    if (names.size > 0) {
-      const sorted = [...names.keys()].sort().map((name) => names.get(name) as BalanceName);
-      const columns = [sorted.map((each) => each.budgetId), sorted.map((each) => each.periodStartMs)];
-      this.#client
-        .query({ name: 'keyfold_make_balances', text: MAKE_BALANCES, values: columns })
-        .catch(() => undefined);
-      const locked = await this.#client.query<LockedBalance>({
-        name: 'keyfold_lock_balances',
-        text: LOCK_BALANCES,
-        values: columns,
-      });
-      for (const {
-        budget_id: budgetId,
-        period_start: start,
-        posted_nanos: posted,
-        held_nanos: held,
-      } of locked.rows) {
-        const row = { budgetId, periodStartMs: Number(start), posted, held };
-        rows.set(nameOf(row), row);
-      }
-    }
-    return new BalanceBatch((budgetId, periodStartMs) => {
-      const row = rows.get(nameOf({ budgetId, periodStartMs }));
-      if (row === undefined) throw new Error(`balance of ${budgetId} was not locked`);
-      return row;
-    });
-  }
-
-  async #writeBalances(balances: BalanceBatch): Promise<void> {
-    const rows = [...balances.changed()];
-    if (rows.length === 0) return;
-    await this.#client.query({
-      name: 'keyfold_write_balances',
-      text: WRITE_BALANCES,
-      values: [
-        rows.map((row) => row.budgetId),
-        rows.map((row) => row.periodStartMs),
-        rows.map((row) => row.posted),
-        rows.map((row) => row.held),
-      ],
-    });
   }
 
   async #runUnit(unit: UnitOfWork, nowMs: number): Promise<UnitResult> {

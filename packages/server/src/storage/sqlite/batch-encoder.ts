@@ -30,6 +30,7 @@ export class BatchEncoder {
         encodeInteger(step.posted),
         encodeInteger(step.held),
         cap,
+        step.sinceMs ?? null,
       ];
     }
     const wire: [number, 0 | 1, ...WireValue[]] = [

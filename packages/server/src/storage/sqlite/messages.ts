@@ -15,12 +15,19 @@ export interface WorkerSettings {
 export type WireValue = string | number | null | readonly [integer: string];
 
 /**
- * A statement: `[statement number, guarded 0|1, ...values]`. A balance: `[-1, number in balances, posted, held, cap]`.
+ * A statement: `[statement number, guarded 0|1, ...values]`. A balance: `[-1, number in balances, posted, held, cap, since]`.
  * A claim: `[-2, value]`. A plain number: append the audit record of that number in `texts`.
  */
 export type WireStep =
   | readonly [statement: number, guarded: 0 | 1, ...values: WireValue[]]
-  | readonly [balance: typeof BALANCE, name: number, posted: WireValue, held: WireValue, cap: WireValue]
+  | readonly [
+      balance: typeof BALANCE,
+      name: number,
+      posted: WireValue,
+      held: WireValue,
+      cap: WireValue,
+      sinceMs: number | null,
+    ]
   | readonly [claim: typeof CLAIM, value: string]
   | number;
 

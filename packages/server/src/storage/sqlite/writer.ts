@@ -2,7 +2,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type ChainState, EMPTY_CHAIN, chainRecord } from '../audit-chain.ts';
 import type { SqlValue } from '../statement.ts';
-import { type BalanceRow, BalanceBatch } from '../balance-batch.ts';
+import { BalanceBatch } from '../balance-batch.ts';
+import { BalanceRows } from './balance-rows.ts';
 import { decodeInteger } from './batch-encoder.ts';
 import { ClaimIndex } from './claim-index.ts';
 import {
@@ -20,7 +21,14 @@ const NODE = 1;
 const ALL_HELD = -1;
 
 type WireStatement = readonly [statement: number, guarded: 0 | 1, ...values: WireValue[]];
-type WireBalance = readonly [number, name: number, posted: WireValue, held: WireValue, cap: WireValue];
+type WireBalance = readonly [
+  number,
+  name: number,
+  posted: WireValue,
+  held: WireValue,
+  cap: WireValue,
+  sinceMs: number | null,
+];
 type WireClaim = readonly [number, value: string];
 
 /** Where a unit began, in all that is kept in memory until the commit. */
@@ -42,14 +50,11 @@ export class SqliteWriter {
   readonly #append: StatementSync;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
-  readonly #getBalance: StatementSync;
-  readonly #setBalance: StatementSync;
+  readonly #rows: BalanceRows;
   readonly #insertClaim: StatementSync;
   readonly #claims: ClaimIndex;
   #chain: ChainState;
-  #balances = new BalanceBatch(() => {
-    throw new Error('no transaction is running');
-  });
+  #balances: BalanceBatch;
   #texts: readonly string[] = [];
   #names: WireBatch['balances'] = [];
   /** The unit that runs has changed a row or appended a record: only a savepoint can undo that. */
@@ -62,14 +67,8 @@ export class SqliteWriter {
     this.#append = db.prepare(
       'insert into audit_records (node, sequence, at, record, head) values (?, ?, ?, ?, ?)',
     );
-    this.#getBalance = db.prepare(
-      'select posted_nanos as posted, held_nanos as held from balances where budget_id = ? and period_start = ?',
-    );
-    this.#getBalance.setReadBigInts(true);
-    this.#setBalance = db.prepare(
-      `insert into balances (budget_id, period_start, posted_nanos, held_nanos) values (?, ?, ?, ?)
-       on conflict do update set posted_nanos = excluded.posted_nanos, held_nanos = excluded.held_nanos`,
-    );
+    this.#rows = new BalanceRows(db);
+    this.#balances = new BalanceBatch(this.#rows);
     this.#insertClaim = db.prepare('insert into claims (value) values (?)');
     this.#claims = readClaims(db);
     this.#chain = readChain(db);
@@ -91,16 +90,12 @@ export class SqliteWriter {
   /** Commits unless `work` answers `undefined` or throws; then all is undone. */
   #transact(work: () => WireResult[] | undefined): WireResult[] | undefined {
     const chainBefore = this.#chain;
-    this.#balances = new BalanceBatch((budgetId, periodStartMs) =>
-      this.#loadBalance(budgetId, periodStartMs),
-    );
+    this.#balances = new BalanceBatch(this.#rows);
     this.#begin.run();
     try {
       const results = work();
       if (results !== undefined) {
-        for (const row of this.#balances.changed()) {
-          this.#setBalance.run(row.budgetId, row.periodStartMs, row.posted, row.held);
-        }
+        this.#rows.write(this.#balances.changed());
         for (const value of this.#claims.pending) this.#insertClaim.run(value);
         this.#commit.run();
         this.#claims.settle();
@@ -190,18 +185,15 @@ export class SqliteWriter {
     return ALL_HELD;
   }
 
-  #changeBalance([, name, posted, held, cap]: WireBalance): boolean {
+  #changeBalance([, name, posted, held, cap, sinceMs]: WireBalance): boolean {
     const [budgetId, periodStartMs] = this.#names[name] ?? ['', 0];
-    const amounts = { posted: decodeInteger(posted), held: decodeInteger(held) };
-    const balance = { budgetId, periodStartMs };
-    return this.#balances.apply(
-      cap === null ? { balance, ...amounts } : { balance, ...amounts, cap: decodeInteger(cap) },
-    );
-  }
-
-  #loadBalance(budgetId: string, periodStartMs: number): BalanceRow {
-    const row = this.#getBalance.get(budgetId, periodStartMs) as { posted: bigint; held: bigint } | undefined;
-    return { budgetId, periodStartMs, posted: row?.posted ?? 0n, held: row?.held ?? 0n };
+    return this.#balances.apply({
+      balance: { budgetId, periodStartMs },
+      posted: decodeInteger(posted),
+      held: decodeInteger(held),
+      ...(cap === null ? {} : { cap: decodeInteger(cap) }),
+      ...(sinceMs === null ? {} : { sinceMs }),
+    });
   }
 
   /** True when the statement changed or found a row. */
