@@ -45,6 +45,7 @@ const SIDEWAYS: Readonly<Record<string, string>> = {
   'signing → keys': 'the door finds the key that a signature names, and judges the signature by its policy',
   'credentials → limits': 'a credential has limits of its own (type only)',
   'ledger → audit': 'a reservation and its audit record are one unit of work (types only)',
+  'ledger → keys': "how much a call holds is its key's policy (types only)",
   'ledger → pricing': 'a resolution carries the usage that its cost was computed from',
   'routing → credentials': 'a target names the credential that serves it (type only)',
   'routing → pricing': 'a target names its price, and the catalog knows the models',

@@ -96,6 +96,9 @@ export interface Key {
   readonly parent_id: string | null;
   /** A key that nobody uses: whoever does has found it where it was laid out. */
   readonly canary: boolean;
+  readonly estimate: EstimatePolicy;
+  /** Calls that a budget has no room for are answered shorter where that fits. */
+  readonly clamp_output: boolean;
   readonly signing: KeySigning | null;
   readonly auto_rotate: boolean;
   /** Seconds. */
@@ -112,6 +115,12 @@ export interface CreatedKey extends Key {
   /** Where signing with a shared secret was asked for. */
   readonly signing_secret?: string;
 }
+
+/** How much of its budgets a key's call holds while it runs. */
+export type EstimatePolicy =
+  | { readonly policy: 'worst_case' }
+  /** A multiple (1 to 100) of what such calls have cost so far, and no less than a floor. */
+  | { readonly policy: 'measured'; readonly multiple: number; readonly floor_usd?: Usd };
 
 /** What may be said of a key; `null` removes. */
 export interface KeyChanges {
@@ -131,6 +140,8 @@ export interface KeyChanges {
   readonly not_before?: string | null;
   readonly expires_at?: string | null;
   readonly signing?: SigningBody | null;
+  readonly estimate?: EstimatePolicy;
+  readonly clamp_output?: boolean;
   readonly auto_rotate?: boolean;
   /** Seconds. */
   readonly rotation_interval?: number;

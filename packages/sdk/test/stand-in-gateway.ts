@@ -97,6 +97,8 @@ export class StandInGateway {
       networks: null,
       limits: { requests_per_minute: null, tokens_per_minute: null, concurrent_requests: null },
       budgets: [],
+      estimate: { policy: 'worst_case' },
+      clamp_output: false,
       expires_at: this.#options.keyEndsAtMs === undefined ? null : at(this.#options.keyEndsAtMs),
       revoked_at: null,
       auto_rotate: true,

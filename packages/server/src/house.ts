@@ -17,6 +17,7 @@ import { KeyStore } from './keys/key-store.ts';
 import { KeySweep } from './keys/key-sweep.ts';
 import { BudgetStore } from './ledger/budget-store.ts';
 import { Ledger } from './ledger/ledger.ts';
+import { MeasuredCosts } from './ledger/measured-costs.ts';
 import { LedgerReports } from './ledger/reports.ts';
 import { MemoryLimiter } from './limits/memory-limiter.ts';
 import { PriceStore } from './pricing/price-store.ts';
@@ -96,6 +97,7 @@ export async function openHouse(config: Config) {
     projects: new ProjectStore(database),
     routes: new RouteStore({ database, mac, clock }),
     health,
+    measured: new MeasuredCosts(),
     balancer: new Balancer(),
     counter: new TokenCounter((error) => telemetry.jobFailed('count tokens', error)),
     reports: new LedgerReports(database, clock),

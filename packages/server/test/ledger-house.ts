@@ -110,7 +110,11 @@ export async function openLedgerHouse(place: DatabasePlace) {
       const own = new Ledger({ database: faulty, audit: new AuditLog(database, clock), clock, newId });
       return { ledger: own, heal: () => void (isBroken = false) };
     },
-    reserve: (key: Id<'key'>, amount: bigint, { organizationRevision = 1, ledger: by = ledger } = {}) =>
+    reserve: (
+      key: Id<'key'>,
+      amount: bigint,
+      { organizationRevision = 1, ledger: by = ledger, estimate = amount } = {},
+    ) =>
       by.reserve({
         call: {
           organizationId,
@@ -128,6 +132,7 @@ export async function openLedgerHouse(place: DatabasePlace) {
         },
         budgets: owned.get(key) ?? [],
         amount: nanos(amount),
+        estimate: nanos(estimate),
         claims: [],
         organizationRevision,
       }),

@@ -1,5 +1,6 @@
 /** The rules of a key as options of `keys create` and `keys update`, and as the body that the API takes. */
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { CommandFailure, EXIT } from '../exit-code.ts';
 import {
   NONE,
   collectList,
@@ -30,6 +31,9 @@ export interface KeyOptions extends SigningOptions {
   readonly totalUsd?: Rule<string>;
   readonly notBefore?: Rule<string>;
   readonly expiresAt?: Rule<string>;
+  readonly estimateMultiple?: Rule<number>;
+  readonly estimateFloorUsd?: string;
+  readonly clampOutput?: boolean;
   readonly autoRotate?: boolean;
   readonly rotationIntervalS?: number;
   readonly metadata?: Readonly<Record<string, string>>;
@@ -53,6 +57,16 @@ export function addKeyOptions(command: Command, mode: 'create' | 'update'): Comm
   rule('--total-usd <amount>', 'budget of its whole life', readUsd);
   rule('--not-before <time>', 'it works from then on: a time (RFC 3339), or a duration such as 2d', readTime);
   rule('--expires-at <time>', 'a time (RFC 3339), or a duration such as 90d', readTime);
+  rule(
+    '--estimate-multiple <n>',
+    'hold so many times what its calls have cost, not the most they can',
+    readMultiple,
+  );
+  command.addOption(
+    new Option('--estimate-floor-usd <amount>', 'and no less than this a call').argParser(readUsd),
+  );
+  command.option('--clamp-output', 'let calls answer shorter where a budget has no room for all of it');
+  if (mode === 'update') command.option('--no-clamp-output', 'refuse them instead');
   command.option('--auto-rotate', 'its holder renews it at every rotation interval');
   if (mode === 'update') command.option('--no-auto-rotate', 'it lives until it is rotated by hand');
   command.addOption(
@@ -82,9 +96,28 @@ export function toKeyBody(options: KeyOptions): Readonly<Record<string, unknown>
     }),
     not_before: toRule(options.notBefore),
     expires_at: toRule(options.expiresAt),
+    estimate: toEstimate(options),
+    clamp_output: options.clampOutput,
     auto_rotate: options.autoRotate,
     rotation_interval: options.rotationIntervalS,
     signing: toSigning(options),
     metadata: options.metadata,
   });
+}
+
+function toEstimate({ estimateMultiple, estimateFloorUsd }: KeyOptions): object | undefined {
+  if (estimateMultiple === NONE) return { policy: 'worst_case' };
+  if (estimateMultiple === undefined && estimateFloorUsd === undefined) return undefined;
+  if (estimateMultiple === undefined) {
+    throw new CommandFailure(EXIT.usage, '--estimate-floor-usd goes with --estimate-multiple.', {
+      advice: 'A floor is of what is measured: say how many times that is held.',
+    });
+  }
+  return { policy: 'measured', multiple: estimateMultiple, floor_usd: estimateFloorUsd };
+}
+
+function readMultiple(text: string): number {
+  const multiple = /^[0-9]{1,3}(?:\.[0-9]{1,2})?$/.test(text) ? Number(text) : 0;
+  if (multiple >= 1 && multiple <= 100) return multiple;
+  throw new InvalidArgumentError('It is a number from 1 to 100 with at most two decimals.');
 }

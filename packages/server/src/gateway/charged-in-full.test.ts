@@ -293,7 +293,7 @@ describe('what is charged', () => {
         principal: { key: { kind: 'live' } },
         target,
         estimate,
-        reservation: { held: estimate.cost },
+        reservation: { held: estimate.cost, estimate: estimate.cost },
       } as unknown as Decision;
       const settled = settleReported(decision, reading, { status: 200, error: undefined });
       const cost = costOf(price, { ...reading.usage, provenance: 'provider' });

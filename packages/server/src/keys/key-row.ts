@@ -1,9 +1,9 @@
 /** Between a key and its database row, whose MAC covers every field that grants something. */
-import type { Id, KeyKind, Permission } from '@keyfold/protocol';
+import { type Id, type KeyKind, type Permission, nanos } from '@keyfold/protocol';
 import type { Insertable, Selectable } from 'kysely';
 import type { MacField, RowMac } from '../sealing/row-mac.ts';
 import type { Schema } from '../storage/schema.ts';
-import type { Key, KeyVersion, ParentVersion, SigningPolicy } from './key.ts';
+import type { Key, KeyVersion, MeasuredEstimate, ParentVersion, SigningPolicy } from './key.ts';
 
 export type KeyRow = Selectable<Schema['keys']>;
 export type VersionRow = Selectable<Schema['key_versions']>;
@@ -29,6 +29,8 @@ export function keyToRow(key: Key, mac: RowMac): Insertable<Schema['keys']> {
     parent_id: key.parent?.keyId ?? null,
     parent_version: key.parent?.version ?? null,
     canary: key.isCanary ? 1 : 0,
+    estimate: estimateColumn(key.estimate),
+    clamp_output: key.clampsOutput ? 1 : null,
     auto_rotate: key.autoRotate ? 1 : 0,
     rotation_interval_s: key.rotationIntervalS,
     metadata: jsonOrNull(key.metadata),
@@ -62,6 +64,8 @@ export function keyFromRow(row: KeyRow, mac: RowMac): Key | undefined {
     signing: parseOrAbsent<SigningPolicy>(row.signing),
     parent: parentOf(row),
     isCanary: row.canary === 1n,
+    estimate: readEstimate(row.estimate),
+    clampsOutput: row.clamp_output === 1n,
     autoRotate: row.auto_rotate === 1n,
     rotationIntervalS: Number(row.rotation_interval_s),
     metadata: parseOrAbsent<Record<string, string>>(row.metadata),
@@ -124,6 +128,7 @@ function macFields(row: Omit<Insertable<Schema['keys']>, 'mac' | 'revision'>): r
     row.auto_rotate,
     row.rotation_interval_s,
     ...laterFields(row),
+    ...moneyFields(row),
   ];
 }
 
@@ -138,6 +143,23 @@ function laterFields(row: Omit<Insertable<Schema['keys']>, 'mac' | 'revision'>):
     Number(row.canary) === 0 ? null : 'canary',
   ];
   return fields.every((field) => field === null) ? [] : fields;
+}
+
+/** How its calls are paid for: signed where it is set, so that older keys stay valid. */
+function moneyFields(row: Omit<Insertable<Schema['keys']>, 'mac' | 'revision'>): readonly MacField[] {
+  const estimate = row.estimate ?? null;
+  const clamps = row.clamp_output ?? null;
+  return estimate === null && clamps === null ? [] : ['money', estimate, clamps];
+}
+
+function estimateColumn(estimate: MeasuredEstimate | undefined): string | null {
+  return estimate === undefined ? null : JSON.stringify([estimate.multiplePercent, String(estimate.floor)]);
+}
+
+function readEstimate(column: string | null): MeasuredEstimate | undefined {
+  if (column === null) return undefined;
+  const [multiplePercent, floor] = JSON.parse(column) as [number, string];
+  return { multiplePercent, floor: nanos(BigInt(floor)) };
 }
 
 function parentOf(row: KeyRow): ParentVersion | undefined {

@@ -1,5 +1,5 @@
 /** What a key is: a stable id with rules, under which versions (the actual secrets) come and go. */
-import type { Id, KeyKind, Permission, SigningAlgorithm, SigningVersion } from '@keyfold/protocol';
+import type { Id, KeyKind, Nanos, Permission, SigningAlgorithm, SigningVersion } from '@keyfold/protocol';
 import type { DenialSubject } from '../kernel/denial.ts';
 
 /** Every permission of the key's kind. */
@@ -19,6 +19,13 @@ export interface SigningPolicy {
   readonly versions: readonly SigningVersion[];
   /** Fixed here and never by a message. `ed25519`: the server holds nothing that could sign. */
   readonly algorithm: SigningAlgorithm;
+}
+
+/** How much a key's calls hold: a multiple of what such calls have cost so far, and no less than a floor. */
+export interface MeasuredEstimate {
+  /** In hundredths. */
+  readonly multiplePercent: number;
+  readonly floor: Nanos;
 }
 
 /** The version of a key that made a child key: the child ends with it. */
@@ -50,6 +57,10 @@ export interface Key {
   readonly parent: ParentVersion | undefined;
   /** A canary never works; whoever presents it has found what was laid out for thieves. */
   readonly isCanary: boolean;
+  /** Absent: its calls hold the most that they can cost. */
+  readonly estimate: MeasuredEstimate | undefined;
+  /** A call that no budget has room for is sent with less output than it asked for, where that fits. */
+  readonly clampsOutput: boolean;
   readonly autoRotate: boolean;
   readonly rotationIntervalS: number;
   readonly metadata: Readonly<Record<string, string>> | undefined;
@@ -89,12 +100,14 @@ export function mustSign(principal: Pick<Principal, 'key' | 'parent'>): boolean 
   return keysOf(principal).some(({ signing }) => signing?.required === true);
 }
 
-/** What most keys are: valid from now on, not signed, nobody's child, and no canary. */
+/** What most keys are: valid from now on, not signed, nobody's child, no canary, and held for at the worst case. */
 export const ORDINARY = {
   notBeforeMs: undefined,
   signing: undefined,
   parent: undefined,
   isCanary: false,
+  estimate: undefined,
+  clampsOutput: false,
 } as const;
 
 /** The keys by whose rules a principal is judged: its own, and of a child its parent, whatever became of it since. */

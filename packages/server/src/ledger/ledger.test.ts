@@ -187,6 +187,17 @@ for (const kind of DATABASE_KINDS) {
       assert.deepEqual([state?.held, state?.posted], [0n, 20n]);
     });
 
+    test('a call that holds less than it can cost is charged the whole when its process dies', async () => {
+      const key = await house.newKey([['key', 100n]]);
+      await house.reserve(key, 10n, { estimate: 70n });
+      await house.database.close();
+      house = await openLedgerHouse(place);
+      await new Recovery(house).recoverAtStart();
+      const [state] = await house.states(key);
+      assert.deepEqual([state?.held, state?.posted], [0n, 70n]);
+      assert.equal((await house.calls(key))[0]?.flags, 'estimated overrun');
+    });
+
     test('what a dead process left is charged at its estimate, once, and flagged', async () => {
       const key = await house.newKey([['key', 100n]]);
       await house.reserve(key, 30n);

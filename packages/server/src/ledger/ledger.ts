@@ -73,6 +73,7 @@ export class Ledger {
       id: this.#newId('reservation'),
       call: request.call,
       held: request.amount,
+      estimate: request.estimate,
       holds: budgets.map((budget) => ({
         budgetId: budget.id,
         periodStartMs: periodStartMs(budget, nowMs),
@@ -118,7 +119,7 @@ export class Ledger {
   expire(reservation: Reservation): Promise<boolean> {
     return this.#write(reservation, {
       kind: 'expiry',
-      cost: reservation.held,
+      cost: reservation.estimate,
       usage: { ...NO_USAGE, provenance: 'estimated' },
       status: 0,
       error: 'process_died',

@@ -211,6 +211,7 @@ async function openProcess(place: DatabasePlace) {
         budgets: [],
         claims: [],
         amount: ZERO_NANOS,
+        estimate: ZERO_NANOS,
         organizationRevision: 1,
       });
       assert.ok(typeof answer === 'object' && 'holds' in answer);

@@ -116,12 +116,11 @@ export class Recovery {
 }
 
 async function expire(ledger: Ledger, row: Selectable<Schema['reservations']>): Promise<boolean> {
-  const { call, holds } = parseStoredCall(row.call);
+  const held = nanos(row.held_nanos);
   const reservation: Reservation = {
     id: row.id as Id<'reservation'>,
-    call,
-    holds,
-    held: nanos(row.held_nanos),
+    held,
+    ...parseStoredCall(row.call, held),
     reservedAtMs: Number(row.reserved_at),
   };
   return ledger.expire(reservation);

@@ -32,6 +32,8 @@ export interface Reservation {
   readonly id: Id<'reservation'>;
   readonly call: CallFacts;
   readonly held: Nanos;
+  /** The most that the call can cost, and what it is charged where nobody knows better. No less than is held. */
+  readonly estimate: Nanos;
   readonly holds: readonly Hold[];
   readonly reservedAtMs: number;
 }
@@ -39,7 +41,10 @@ export interface Reservation {
 export interface ReserveRequest {
   readonly call: CallFacts;
   readonly budgets: readonly Budget[];
+  /** To be held. */
   readonly amount: Nanos;
+  /** The most that the call can cost. */
+  readonly estimate: Nanos;
   /** What the call uses up with its reservation, such as the nonce of a signed request. */
   readonly claims: readonly ClaimStep[];
   /** What the decision to allow the call was based on. */

@@ -1,4 +1,5 @@
 /** What a reservation's row says of its call, as short as can be: every call writes it, and only a crash reads it. */
+import { type Nanos, nanos } from '@keyfold/protocol';
 import type { CallFacts, Hold, Reservation } from './reservation.ts';
 
 type StoredCall = readonly [
@@ -18,32 +19,33 @@ type StoredCall = readonly [
     (string | null)?,
   ],
   holds: readonly (readonly [string, number])[],
+  /** Of a call that holds less than it can cost. */
+  estimate?: string,
 ];
 
-export function renderStoredCall({ call, holds }: Reservation): string {
-  const stored: StoredCall = [
-    [
-      call.organizationId,
-      call.projectId,
-      call.keyId,
-      call.keyVersion,
-      call.requestId,
-      call.endpoint,
-      call.provider,
-      call.model,
-      call.credentialId ?? null,
-      call.streamed ? 1 : 0,
-      call.attempt,
-      call.route ?? null,
-    ],
-    holds.map((hold) => [hold.budgetId, hold.periodStartMs]),
+export function renderStoredCall({ call, holds, held, estimate }: Reservation): string {
+  const facts: StoredCall[0] = [
+    call.organizationId,
+    call.projectId,
+    call.keyId,
+    call.keyVersion,
+    call.requestId,
+    call.endpoint,
+    call.provider,
+    call.model,
+    call.credentialId ?? null,
+    call.streamed ? 1 : 0,
+    call.attempt,
+    call.route ?? null,
   ];
+  const on = holds.map((hold) => [hold.budgetId, hold.periodStartMs] as const);
+  const stored: StoredCall = estimate === held ? [facts, on] : [facts, on, String(estimate)];
   return JSON.stringify(stored);
 }
 
 /** Reads what `renderStoredCall` wrote. */
-export function parseStoredCall(text: string): { readonly call: CallFacts; readonly holds: readonly Hold[] } {
-  const [facts, holds] = JSON.parse(text) as StoredCall;
+export function parseStoredCall(text: string, held: Nanos): Pick<Reservation, 'call' | 'holds' | 'estimate'> {
+  const [facts, holds, estimate] = JSON.parse(text) as StoredCall;
   const [
     organizationId,
     projectId,
@@ -77,5 +79,6 @@ export function parseStoredCall(text: string): { readonly call: CallFacts; reado
       budgetId: budgetId as Hold['budgetId'],
       periodStartMs,
     })),
+    estimate: estimate === undefined ? held : nanos(BigInt(estimate)),
   };
 }

@@ -47,6 +47,9 @@ export interface Schema {
     parent_id: string | null;
     parent_version: NullableInteger;
     canary: Integer;
+    /** JSON of how much its calls hold; none: the most that they can cost. */
+    estimate: string | null;
+    clamp_output: NullableInteger;
     auto_rotate: Integer;
     rotation_interval_s: Integer;
     metadata: string | null;

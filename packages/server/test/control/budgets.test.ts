@@ -26,7 +26,7 @@ describeOnEachDatabase('budgets', (keyfold) => {
     const listed = rowsOf(
       await keyfold().request('GET', `/v1/budgets?scope=key&scope_id=${textAt(key, 'id')}`),
     );
-    const { above, ...budget } = raised.body;
+    const { above, ...budget } = raised.body as Readonly<Record<string, unknown>>;
     assert.deepEqual([listed, above], [[budget], []]);
     const event = await findEvent(keyfold(), { action: 'budget.set', target: textAt(set, 'id') });
     assert.deepEqual(event['detail'], {

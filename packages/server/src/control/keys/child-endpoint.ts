@@ -71,6 +71,9 @@ async function createChild(
     signing,
     parent: { keyId: parent.id, version: version.version },
     isCanary: false,
+    // Its calls are paid for as its parent's are.
+    estimate: undefined,
+    clampsOutput: false,
     autoRotate: false,
     rotationIntervalS: parent.rotationIntervalS,
     metadata: body.metadata ?? undefined,

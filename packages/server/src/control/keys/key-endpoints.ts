@@ -14,6 +14,7 @@ import {
   ROTATION_INTERVAL_S_DEFAULT,
   type UpdateKeyBody,
   createKeyBody,
+  readEstimate,
   updateKeyBody,
 } from './key-input.ts';
 import { keyView, renderKey } from './key-view.ts';
@@ -143,6 +144,8 @@ async function createKey(
     signing: signing?.policy,
     parent: undefined,
     isCanary: body.canary,
+    estimate: readEstimate(body, undefined),
+    clampsOutput: body.clamp_output ?? false,
     autoRotate: body.auto_rotate ?? false,
     rotationIntervalS: body.rotation_interval ?? ROTATION_INTERVAL_S_DEFAULT,
     metadata: body.metadata ?? undefined,
@@ -240,6 +243,8 @@ function changed(before: Key, body: UpdateKeyBody): Key {
     limits: limitsOf(before.limits, body),
     notBeforeMs: or(body.not_before, before.notBeforeMs),
     expiresAtMs: or(body.expires_at, before.expiresAtMs),
+    estimate: readEstimate(body, before.estimate),
+    clampsOutput: body.clamp_output ?? before.clampsOutput,
     autoRotate: body.auto_rotate ?? before.autoRotate,
     rotationIntervalS: body.rotation_interval ?? before.rotationIntervalS,
     metadata: or(body.metadata, before.metadata),

@@ -5,9 +5,10 @@ import {
   KEY_KINDS,
   SIGNING_ALGORITHMS,
   SIGNING_VERSIONS,
+  ZERO_NANOS,
 } from '@keyfold/protocol';
 import { parseNetwork } from '../../access/network.ts';
-import { EVERY_PERMISSION } from '../../keys/key.ts';
+import { EVERY_PERMISSION, type MeasuredEstimate } from '../../keys/key.ts';
 import { limitsBody } from '../limits.ts';
 import { NAME_CHARACTERS_MAX, name, time, usd, z } from '../schemas.ts';
 
@@ -52,6 +53,19 @@ const described = {
   metadata: metadata.nullable().optional(),
 };
 
+/** Percent of what such calls have cost so far. */
+const MULTIPLE_MAX = 100;
+const HUNDREDTHS = 100;
+/** How much a key's calls hold: the worst case, or a multiple of what such calls cost, and no less than a floor. */
+const estimate = z.discriminatedUnion('policy', [
+  z.strictObject({ policy: z.literal('worst_case') }),
+  z.strictObject({
+    policy: z.literal('measured'),
+    multiple: z.number().min(1).max(MULTIPLE_MAX).refine(isInHundredths, 'has at most two decimals'),
+    floor_usd: usd.optional(),
+  }),
+]);
+
 const changeable = {
   ...described,
   rate_limit: z.int().min(1).max(RATE_MAX).optional(),
@@ -60,6 +74,8 @@ const changeable = {
   auto_rotate: z.boolean().optional(),
   rotation_interval: z.int().min(ROTATION_INTERVAL_S.min).max(ROTATION_INTERVAL_S.max).optional(),
   signing: signing.nullable().optional(),
+  estimate: estimate.optional(),
+  clamp_output: z.boolean().optional(),
 };
 
 const permission = z.enum([...DATA_PERMISSIONS, ...CONTROL_PERMISSIONS, EVERY_PERMISSION]);
@@ -99,6 +115,21 @@ export const childKeyBody = z
     public_key: z.string().max(100).optional(),
   })
   .prefault({});
+
+/** As the key keeps it; what was not said stays as it was. */
+export function readEstimate(
+  body: { readonly estimate?: z.infer<typeof estimate> | undefined },
+  before: MeasuredEstimate | undefined,
+): MeasuredEstimate | undefined {
+  if (body.estimate === undefined) return before;
+  if (body.estimate.policy === 'worst_case') return undefined;
+  const { multiple, floor_usd: floor = ZERO_NANOS } = body.estimate;
+  return { multiplePercent: Math.round(multiple * HUNDREDTHS), floor };
+}
+
+function isInHundredths(multiple: number): boolean {
+  return Number((Math.round(multiple * HUNDREDTHS) / HUNDREDTHS).toFixed(2)) === multiple;
+}
 
 export type ChildKeyBody = z.infer<typeof childKeyBody>;
 export type SigningInput = z.infer<typeof signing>;

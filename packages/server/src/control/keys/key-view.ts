@@ -35,6 +35,12 @@ export const keyView = z
     expires_at: z.string().nullable(),
     quarantined_at: z.string().nullable(),
     revoked_at: z.string().nullable(),
+    estimate: z.object({
+      policy: z.enum(['worst_case', 'measured']),
+      multiple: z.number().optional(),
+      floor_usd: z.string().optional(),
+    }),
+    clamp_output: z.boolean(),
     auto_rotate: z.boolean(),
     rotation_interval: z.number(),
     parent_id: z.string().nullable(),
@@ -77,6 +83,8 @@ export function renderKey(
     expires_at: renderTime(key.expiresAtMs),
     quarantined_at: renderTime(key.quarantinedAtMs),
     revoked_at: renderTime(key.revokedAtMs),
+    estimate: renderEstimate(key),
+    clamp_output: key.clampsOutput,
     auto_rotate: key.autoRotate,
     rotation_interval: key.rotationIntervalS,
     parent_id: key.parent?.keyId ?? null,
@@ -90,6 +98,12 @@ export function renderKey(
       rotation_id: version.rotationId ?? null,
     })),
   };
+}
+
+function renderEstimate({ estimate }: Key): Json {
+  if (estimate === undefined) return { policy: 'worst_case' };
+  const { multiplePercent, floor } = estimate;
+  return { policy: 'measured', multiple: multiplePercent / 100, floor_usd: formatUsd(floor) };
 }
 
 /** A version of a key, or of its signing secret. */

@@ -23,6 +23,7 @@ export function callHeaders(decision: Decision, cost: Nanos | undefined): Respon
   headers['x-keyfold-key-id'] = decision.principal.key.id;
   headers['x-keyfold-provider'] = decision.target.provider;
   headers['x-keyfold-model'] = headerText(decision.target.model);
+  if (decision.clampedTo !== undefined) headers['x-keyfold-max-tokens'] = String(decision.clampedTo);
   if (cost !== undefined) headers['x-keyfold-cost-usd'] = formatUsd(cost);
   return headers;
 }

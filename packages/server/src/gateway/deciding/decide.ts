@@ -1,10 +1,8 @@
 /** Everything that must be true before an attempt may leave: authorized, routed, within its limits, and paid for. */
 import { Denial } from '../../kernel/denial.ts';
 import { checkModel, checkNetwork, checkPermission } from '../../access/authorize.ts';
-import type { BudgetStore } from '../../ledger/budget-store.ts';
 import type { Budget } from '../../ledger/budget.ts';
-import { CLAIMED, type Ledger, STALE } from '../../ledger/ledger.ts';
-import type { Reservation } from '../../ledger/reservation.ts';
+import { CLAIMED, STALE } from '../../ledger/ledger.ts';
 import type { CredentialStore } from '../../credentials/credential-store.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { type Principal, keysOf } from '../../keys/key.ts';
@@ -16,36 +14,32 @@ import type { Balancer } from '../../routing/balance.ts';
 import type { RouteStore } from '../../routing/route-store.ts';
 import { type Selection, selectionOf, selectTargets } from '../../routing/select-targets.ts';
 import { type Target, sandboxTarget, targetId } from '../../routing/target.ts';
-import { type Estimate, estimateCall } from './estimate.ts';
-import { type Outbound, addressCall } from './outbound.ts';
+import { type EstimateUnder, estimateCall } from './estimate.ts';
+import { addressCall } from './outbound.ts';
+import { type Paid, type ReserveRooms, reserveCall } from './reserve-call.ts';
 import { ENDPOINT_PERMISSIONS } from '../reading/parse-call.ts';
 import type { ParsedCall } from '../reading/parsed-call.ts';
 import type { Targets } from '../../routing/targets.ts';
 
 /** An attempt that may leave. Its places must be finished and its reservation resolved, each once. */
-export interface Decision {
+export interface Decision extends Paid {
   readonly principal: Principal;
   readonly target: Target;
-  readonly outbound: Outbound;
-  readonly estimate: Estimate;
   readonly selection: Selection;
   /** The key's, for all attempts of the call together. */
   readonly admission: Admission;
   /** The credential's own, for this attempt alone. */
   readonly place: Admission;
-  readonly reservation: Reservation;
   /** There is another target that could serve this call, and has not been tried. */
   readonly hasOther: boolean;
 }
 
-export interface DecisionRooms {
+export interface DecisionRooms extends ReserveRooms {
   readonly clock: Clock;
   readonly credentials: CredentialStore;
   readonly routes: RouteStore;
   readonly prices: PriceStore;
   readonly limiter: Limiter;
-  readonly budgets: BudgetStore;
-  readonly ledger: Ledger;
   readonly targets: Targets;
   readonly balancer: Balancer;
 }
@@ -104,19 +98,20 @@ export async function decideAttempt(
     // An admission that earlier attempts have used is theirs, too.
     if (progress.admission === undefined) admission.cancel();
   };
-  const decided = { principal: by.principal, selection, admission, ...placed };
-  let reservation: Reservation | Denial | typeof STALE | typeof CLAIMED;
+  const isTranslated = placed.outbound.translation !== undefined;
+  const under = { ...underOf(by.principal, budgets), isTranslated };
+  let paid: Awaited<ReturnType<typeof reserveCall>>;
   try {
-    reservation = await reserve(rooms, { call, by, budgets, decided });
+    paid = await reserveCall(rooms, { by, budgets, under, call, route: selection.route, ...placed });
   } catch (fault) {
     giveBack();
     throw fault;
   }
-  if (reservation === STALE || reservation === CLAIMED || reservation instanceof Denial) {
+  if (paid === STALE || paid === CLAIMED || paid instanceof Denial) {
     giveBack();
-    return reservation === CLAIMED ? replayed(key) : reservation;
+    return paid === CLAIMED ? replayed(key) : paid;
   }
-  return { ...decided, reservation };
+  return { principal: by.principal, selection, admission, ...placed, ...paid };
 }
 
 interface Deciding {
@@ -132,8 +127,7 @@ type Placed = Prepared & Pick<Decision, 'target' | 'place' | 'hasOther'>;
 /** The best target that can serve this call and has room for it; else why not. */
 async function takePlace(rooms: DecisionRooms, of: Deciding): Promise<Placed | Denial> {
   const { tried, only } = of.by.progress;
-  const under = { isBudgeted: of.budgets.length > 0, isFree: of.by.principal.key.kind === 'test' };
-  const asked = { call: of.call, under };
+  const asked = { call: of.call, under: underOf(of.by.principal, of.budgets) };
   const open = of.selection.candidates.filter(({ target }) => !tried.has(targetId(target)));
   let left = only === undefined ? open : open.filter(({ target }) => targetId(target) === only);
   let refusal: Denial | undefined;
@@ -160,7 +154,11 @@ async function takePlace(rooms: DecisionRooms, of: Deciding): Promise<Placed | D
 
 interface Asked {
   readonly call: ParsedCall;
-  readonly under: { readonly isBudgeted: boolean; readonly isFree: boolean };
+  readonly under: Omit<EstimateUnder, 'isTranslated'>;
+}
+
+function underOf({ key }: Principal, budgets: readonly Budget[]): Asked['under'] {
+  return { isBudgeted: budgets.length > 0, isFree: key.kind === 'test' };
 }
 
 async function placeAt(
@@ -207,35 +205,6 @@ async function admitTo(
 
 function hasLimits({ limits }: LimitSubject): boolean {
   return Object.values(limits).some((limit) => limit !== undefined);
-}
-
-function reserve(
-  rooms: DecisionRooms,
-  of: Omit<Deciding, 'selection'> & { readonly decided: Omit<Decision, 'reservation'> },
-) {
-  const { call, by, decided } = of;
-  const { key, version, organizationRevision } = by.principal;
-  const { target, selection, estimate } = decided;
-  return rooms.ledger.reserve({
-    call: {
-      organizationId: key.organizationId,
-      projectId: key.projectId,
-      keyId: key.id,
-      keyVersion: version.version,
-      requestId: by.requestId,
-      endpoint: call.endpoint,
-      provider: target.provider,
-      model: target.model,
-      credentialId: target.credential?.id,
-      streamed: call.streamed,
-      attempt: by.progress.attempt,
-      route: selection.route,
-    },
-    budgets: of.budgets,
-    amount: estimate.cost,
-    claims: by.claims,
-    organizationRevision,
-  });
 }
 
 async function selectFor(

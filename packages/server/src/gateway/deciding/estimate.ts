@@ -17,6 +17,10 @@ export interface Estimate {
   readonly tokens: number;
   /** Output limit to write into the request, where neither the client nor the catalog bounds it. */
   readonly outputTokensCap: number | undefined;
+  /** The most output that a choice may have. */
+  readonly outputTokensMax: number;
+  /** Its output could be limited further. */
+  readonly isClampable: boolean;
   /** What the model can have used at all, whatever the client asked for: a report above it is not believed. */
   readonly possible: { readonly inputTokens: number; readonly outputTokens: number };
 }
@@ -45,15 +49,22 @@ const COUNTING: Estimate = {
   cost: ZERO_NANOS,
   tokens: 0,
   outputTokensCap: undefined,
+  outputTokensMax: 0,
+  isClampable: false,
   possible: { inputTokens: 0, outputTokens: 0 },
 };
 
+/** What a call is estimated under. */
+export interface EstimateUnder {
+  readonly isBudgeted: boolean;
+  readonly isFree: boolean;
+  readonly isTranslated: boolean;
+  /** A limit on the output of each choice, beside the client's own. */
+  readonly outputTokensMost?: number;
+}
+
 /** `model_unpriced` when the call is under a budget and its model has no price; a test key's call costs nothing. */
-export function estimateCall(
-  call: ParsedCall,
-  target: Target,
-  under: { readonly isBudgeted: boolean; readonly isFree: boolean; readonly isTranslated: boolean },
-): Estimate | Denial {
+export function estimateCall(call: ParsedCall, target: Target, under: EstimateUnder): Estimate | Denial {
   if (COUNTS.has(call.endpoint)) return COUNTING;
   const { price } = target;
   const unknown = under.isBudgeted && !under.isFree ? findUnknownPrice(call, target) : undefined;
@@ -72,6 +83,8 @@ export function estimateCall(
     cost,
     tokens: input.likely + output.likely,
     outputTokensCap: output.cap,
+    outputTokensMax: output.eachMax,
+    isClampable: !SILENT.has(call.endpoint) && !MAKERS.has(call.endpoint),
     possible: { inputTokens: input.believedMax, outputTokens: believeOutput(call, price) },
   };
 }
@@ -97,6 +110,8 @@ function boundCost(price: ModelPrice, bound: UsageBound): Nanos | Denial {
 
 interface OutputBound {
   readonly tokensMax: number;
+  /** Of one choice. */
+  readonly eachMax: number;
   readonly likely: number;
   /** To be written into the request. */
   readonly cap: number | undefined;
@@ -106,26 +121,32 @@ interface OutputBound {
 function boundMade(call: ParsedCall, price: ModelPrice | undefined): OutputBound {
   const eachMax = price?.outputTokensMax ?? OUTPUT_TOKENS_INJECTED;
   const tokensMax = call.choices * eachMax + call.tokensBeside;
-  return { tokensMax, likely: Math.min(tokensMax, call.choices * OUTPUT_TOKENS_LIKELY), cap: undefined };
+  const likely = Math.min(tokensMax, call.choices * OUTPUT_TOKENS_LIKELY);
+  return { tokensMax, eachMax, likely, cap: undefined };
 }
 
 /** What the client asked for, what the model can, or what is written into the request: the least of them, for each choice. */
-function boundOutput(
-  call: ParsedCall,
-  price: ModelPrice | undefined,
-  under: { readonly isBudgeted: boolean; readonly isTranslated: boolean },
-): OutputBound {
-  if (SILENT.has(call.endpoint)) return { tokensMax: 0, likely: 0, cap: undefined };
+function boundOutput(call: ParsedCall, price: ModelPrice | undefined, under: EstimateUnder): OutputBound {
+  if (SILENT.has(call.endpoint)) return { tokensMax: 0, eachMax: 0, likely: 0, cap: undefined };
   if (MAKERS.has(call.endpoint)) return boundMade(call, price);
   const asked = call.outputTokensMax;
   const isUnbounded = asked === undefined && price?.outputTokensMax === undefined;
   const isMissing = under.isTranslated && asked === undefined && call.endpoint === NEEDS_LIMIT;
-  const isCapped = isMissing || (isUnbounded && under.isBudgeted);
-  const cap = isCapped ? (price?.outputTokensMax ?? OUTPUT_TOKENS_INJECTED) : undefined;
+  const { outputTokensMost = Infinity } = under;
+  const isClamped = asked === undefined && outputTokensMost < Infinity;
+  const isCapped = isMissing || isClamped || (isUnbounded && under.isBudgeted);
+  const cap = isCapped
+    ? Math.min(price?.outputTokensMax ?? OUTPUT_TOKENS_INJECTED, outputTokensMost)
+    : undefined;
   // Unbounded output is left only to calls that no budget covers; they hold as much as an injected limit would.
-  const bounded = Math.min(asked ?? Infinity, price?.outputTokensMax ?? asked ?? OUTPUT_TOKENS_INJECTED);
+  const bounded = Math.min(
+    outputTokensMost,
+    asked ?? Infinity,
+    price?.outputTokensMax ?? asked ?? OUTPUT_TOKENS_INJECTED,
+  );
   return {
     tokensMax: call.choices * bounded,
+    eachMax: bounded,
     likely: call.choices * Math.min(asked ?? OUTPUT_TOKENS_LIKELY, bounded),
     cap,
   };

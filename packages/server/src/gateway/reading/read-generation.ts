@@ -1,6 +1,6 @@
 /** How much a call asks to be generated: the limit of its output and the number of its answers, in each dialect's words. */
 import { Denial } from '../../kernel/denial.ts';
-import type { JsonObjectScan } from '../../kernel/json-scan.ts';
+import type { JsonObjectScan, JsonSpan } from '../../kernel/json-scan.ts';
 import { DIALECTS, type Dialect, type Endpoint } from '../../providers/provider.ts';
 
 export interface Generation {
@@ -58,6 +58,20 @@ export function readGeneration(endpoint: Endpoint, scan: JsonObjectScan): Genera
   if (partial instanceof Denial) return partial;
   const tokensBeside = (choices ?? 1) * (partial ?? 0) * PARTIAL_IMAGE_TOKENS;
   return { outputTokensMax, choices: choices ?? 1, tokensBeside };
+}
+
+/** Where a call that was read says how much output a choice may have; null says nothing. */
+export function findOutputLimits(
+  endpoint: Endpoint,
+  scan: JsonObjectScan,
+): { readonly span: JsonSpan; readonly tokens: number }[] {
+  const words = OWN_WORDS[endpoint] ?? WORDS[DIALECTS[endpoint]];
+  const holder = findHolder(scan, words.within);
+  if (holder === undefined || holder instanceof Denial) return [];
+  return words.outputLimits.flatMap((name) => {
+    const span = holder.field(name);
+    return span?.kind === 'number' ? [{ span, tokens: holder.readNumber(span) }] : [];
+  });
 }
 
 export function invalid(param: string, problem: string): Denial {

@@ -25,7 +25,7 @@ function decided(heldNanos: bigint, streamPolicy = 'full'): Decision {
     principal: { key: { kind: 'live' } },
     target: { price: { inputPerMillion: price, outputPerMillion: price }, credential: { streamPolicy } },
     estimate: { possible: { inputTokens: Infinity, outputTokens: Infinity } },
-    reservation: { held: nanos(heldNanos) },
+    reservation: { held: nanos(heldNanos), estimate: nanos(heldNanos) },
   } as unknown as Decision;
 }
 

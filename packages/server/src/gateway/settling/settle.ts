@@ -42,7 +42,8 @@ export function settleReported(decision: Decision, reading: UsageReading, ending
   const { cost } = charge;
   const unpriced = [...(reading.unpriced ?? []), ...charge.media];
   // What was charged beyond tokens is not known here: it is not given away, and whoever reads the call is told.
-  const charged = unpriced.length > 0 && cost < decision.reservation.held ? decision.reservation.held : cost;
+  const { estimate: most } = decision.reservation;
+  const charged = unpriced.length > 0 && cost < most ? most : cost;
   const flags = [
     ...(price === undefined && !isFree ? ['unpriced'] : []),
     ...unpriced.map((each) => `unpriced_${each}`),
@@ -127,17 +128,17 @@ function settlePartial(decision: Decision, usage: ReportedUsage, ending: Ending)
   const partial: Usage = { ...usage, provenance: 'counted' };
   const charge =
     price !== undefined && isPossible(partial, decision) ? chargeWithinRange(price, partial) : undefined;
-  const { held } = decision.reservation;
-  if (charge === undefined || charge.media.length > 0 || charge.cost > held) return undefined;
+  const { estimate: most } = decision.reservation;
+  if (charge === undefined || charge.media.length > 0 || charge.cost > most) return undefined;
   return { kind: 'settlement', cost: charge.cost, usage: partial, ...ending, flags: ['stream_incomplete'] };
 }
 
-/** It is not known what was used: the whole hold is spent. */
+/** It is not known what was used: the most that it can be is spent. */
 export function settleAtHold(decision: Decision, ending: Ending, flags: readonly string[]): Resolution {
   const usage: Usage = { ...NO_USAGE, provenance: 'estimated' };
   return {
     kind: 'settlement',
-    cost: decision.reservation.held,
+    cost: decision.reservation.estimate,
     usage,
     ...ending,
     flags: [...flags, 'estimated'],

@@ -1,4 +1,4 @@
-/** Budgets in time zones, caps that are raised for a while, and alerts before a budget is used up. */
+/** Budgets in time zones, caps raised for a while, alerts before one is used up; keys whose calls hold or ask for less. */
 import type { Migration } from './migration-shape.ts';
 
 export const budgets: Migration = {
@@ -11,6 +11,8 @@ export const budgets: Migration = {
       db.schema.alterTable('budgets').addColumn(column, 'bigint'),
     ),
     db.schema.alterTable('budgets').addColumn('alert_percents', 'text'),
+    db.schema.alterTable('keys').addColumn('estimate', 'text'),
+    db.schema.alterTable('keys').addColumn('clamp_output', 'bigint'),
     db.schema
       .createTable('budget_alerts')
       .addColumn('budget_id', 'text', (column) => column.notNull())
