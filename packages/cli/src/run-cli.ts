@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { addBudgets } from './commands/budgets.ts';
+import { addCredits } from './commands/credits.ts';
 import { addCalls } from './commands/calls.ts';
 import { addConfig } from './commands/config.ts';
 import { addCredentials } from './commands/credentials.ts';
@@ -68,6 +69,7 @@ export function createProgram(context: Context): Command {
     addRoutes,
     addProjects,
     addBudgets,
+    addCredits,
     addUsage,
     addCalls,
     addModels,

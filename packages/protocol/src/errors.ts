@@ -52,6 +52,12 @@ export const ERRORS = {
     retry: 'after-change',
     title: 'A budget has no room for the worst-case cost of this call.',
   },
+  credit_exhausted: {
+    status: 402,
+    fault: 'client',
+    retry: 'after-change',
+    title: "The organization's credit has no room for the worst-case cost of this call.",
+  },
   permission_denied: {
     status: 403,
     fault: 'client',

@@ -13,6 +13,8 @@ export const ID_PREFIXES = {
   reservation: 'res',
   request: 'req',
   rotation: 'rot',
+  creditAccount: 'cra',
+  creditEntry: 'cre',
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;

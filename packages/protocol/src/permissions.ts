@@ -29,6 +29,8 @@ export const CONTROL_PERMISSIONS = [
   'catalog:write',
   'budgets:read',
   'budgets:write',
+  'credits:read',
+  'credits:write',
   'usage:read',
   'audit:read',
   'leaks:write',

@@ -1,5 +1,6 @@
 /** The first start on an empty database: the default organization and project, and one admin key, shown once. */
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { type Id, type Nanos, formatUsd } from '@keyfold/protocol';
 import type { AuditLog } from './audit/audit-log.ts';
 import type { ProjectStore } from './tenants/project-store.ts';
 import type { Clock } from './kernel/clock.ts';
@@ -7,7 +8,10 @@ import type { NewId } from './kernel/new-id.ts';
 import { EVERY_PERMISSION, ORDINARY } from './keys/key.ts';
 import type { KeyIssuer, KeyRules } from './keys/issue-key.ts';
 import type { Database } from './storage/database.ts';
-import type { SqlStep } from './storage/statement.ts';
+import { accountsOf } from './ledger/credit/account.ts';
+import type { CreditStore } from './ledger/credit/credit-store.ts';
+import { PAR, USD } from './ledger/credit/currency.ts';
+import type { SqlStep, Step } from './storage/statement.ts';
 
 const ROTATION_INTERVAL_S = 86_400;
 
@@ -19,6 +23,9 @@ export interface FirstStartParts {
   readonly clock: Clock;
   readonly newId: NewId;
   readonly adminKeyFile: string | undefined;
+  readonly credits: CreditStore;
+  /** Granted to the new organization. */
+  readonly welcomeCredit: Nanos | undefined;
 }
 
 /**
@@ -51,6 +58,7 @@ export async function prepareFirstStart(
       parts.projects.insertOrganizationStep(organization),
       parts.projects.insertStep(project),
       ...issued.steps,
+      ...(parts.welcomeCredit === undefined ? [] : grantSteps(parts, organization.id, parts.welcomeCredit)),
       parts.audit.step({
         action: 'installation.created',
         actor: 'system',
@@ -126,6 +134,47 @@ function refuseOverwriting(adminKeyFile: string | undefined): void {
 /** Written before the commit: a key that exists must be in somebody's hands. */
 function handOver(adminKeyFile: string | undefined, secret: string): void {
   if (adminKeyFile !== undefined) writeFileSync(adminKeyFile, `${secret}\n`, { mode: 0o600, flag: 'wx' });
+}
+
+/** The credit that a new organization begins with. */
+function grantSteps(
+  { credits, audit, clock, newId }: FirstStartParts,
+  organizationId: Id<'organization'>,
+  amount: Nanos,
+): Step[] {
+  const createdAtMs = clock.nowMs();
+  const after = {
+    id: newId('creditAccount'),
+    organizationId,
+    credited: amount,
+    entries: 1,
+    openedAtMs: createdAtMs,
+  };
+  const entry = {
+    id: newId('creditEntry'),
+    organizationId,
+    number: 1,
+    kind: 'grant',
+    amount,
+    ...accountsOf('grant', true),
+    currency: USD,
+    paid: amount,
+    usdPerUnit: PAR,
+    rateSource: undefined,
+    reference: undefined,
+    note: 'welcome',
+    actor: 'system',
+    createdAtMs,
+  } as const;
+  const recorded = audit.step({
+    action: 'credit.entered',
+    actor: 'system',
+    target: entry.id,
+    decision: 'allowed',
+    organizationId,
+    detail: { kind: entry.kind, amount_usd: formatUsd(amount), from: entry.from, to: entry.to },
+  });
+  return [...credits.enterSteps(entry, { before: undefined, after }), recorded];
 }
 
 /** Refused when another process was first. */

@@ -16,6 +16,8 @@ import { KeyHasher } from './keys/key-hash.ts';
 import { KeyStore } from './keys/key-store.ts';
 import { KeySweep } from './keys/key-sweep.ts';
 import { BudgetStore } from './ledger/budget-store.ts';
+import { CreditStore } from './ledger/credit/credit-store.ts';
+import { RateStore } from './ledger/credit/rate-store.ts';
 import { Ledger } from './ledger/ledger.ts';
 import { MeasuredCosts } from './ledger/measured-costs.ts';
 import { LedgerReports } from './ledger/reports.ts';
@@ -92,6 +94,8 @@ export async function openHouse(config: Config) {
     door: new Door({ authenticator, signingSecrets, nonces, uses, clock }),
     issuer: new KeyIssuer({ store: keys, hasher, clock, random, newId }),
     budgets: new BudgetStore({ database, mac, clock }),
+    credits: new CreditStore({ database, mac, clock }),
+    rates: new RateStore({ database, mac }),
     credentials: new CredentialStore({ database, sealer, clock }),
     prices: new PriceStore(database, clock),
     projects: new ProjectStore(database),

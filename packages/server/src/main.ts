@@ -72,7 +72,7 @@ async function runHouse(config: Config, house: House, output: Output): Promise<R
   const { core, log, pools, running } = house;
   const recovery = new Recovery(core);
   await reportFailed(house, recovery.recoverAtStart());
-  const first = await prepareFirstStart({ ...core, adminKeyFile: config.adminKeyFile });
+  const first = await prepareFirstStart({ ...core, ...config });
   const listeners = createListeners(config, house);
   const ports = await Promise.all(listeners.map(({ server, address }) => listen(server, address)));
   await core.audit.record({
@@ -136,12 +136,10 @@ export async function initKeyfold(
 ): Promise<void> {
   const { core } = await openHouse(config);
   const prepare = recoversAdminKey ? recoverAdminKey : prepareFirstStart;
-  const first = await prepare({ ...core, adminKeyFile: config.adminKeyFile }).catch(
-    async (error: unknown) => {
-      await core.database.close();
-      throw error;
-    },
-  );
+  const first = await prepare({ ...core, ...config }).catch(async (error: unknown) => {
+    await core.database.close();
+    throw error;
+  });
   output.write(
     renderWelcome({ url: undefined, controlUrl: undefined, first, adminKeyFile: config.adminKeyFile }),
   );

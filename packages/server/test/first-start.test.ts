@@ -50,7 +50,12 @@ test('of two processes that start at once on an empty database, one makes the or
     });
   const starts = await Promise.all(
     houses.map((house, index) =>
-      prepareFirstStart({ ...house.core, projects: projectsOf(house), adminKeyFile: fileOf(index) }),
+      prepareFirstStart({
+        ...house.core,
+        projects: projectsOf(house),
+        adminKeyFile: fileOf(index),
+        welcomeCredit: undefined,
+      }),
     ),
   );
 

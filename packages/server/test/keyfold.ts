@@ -41,6 +41,7 @@ const LOOPBACK = '127.0.0.1';
 export const CONFIG = {
   listen: { host: LOOPBACK, port: 0 },
   controlListen: undefined,
+  welcomeCredit: undefined,
   trustedProxies: [],
   leakPartnerKeysFile: undefined,
   tls: undefined,

@@ -131,6 +131,7 @@ export async function openLedgerHouse(place: DatabasePlace) {
           route: undefined,
         },
         budgets: owned.get(key) ?? [],
+        credit: undefined,
         amount: nanos(amount),
         estimate: nanos(estimate),
         claims: [],

@@ -81,6 +81,13 @@ export class ControlClient {
     throw new UnreachableError(`${this.url.origin} answers, but not as Keyfold does.`, 'not_keyfold');
   }
 
+  /** An answer that is no JSON, such as CSV. Throws as `send` does. */
+  async read(path: string): Promise<string> {
+    const { response, text } = await this.exchange({ method: 'GET', path });
+    if (!response.ok) throw new ProblemError(response, parseObject(text) ?? {});
+    return text;
+  }
+
   /**
    * The answer whatever its status. Throws `UnreachableError`. A POST whose connection broke is sent once more under
    * the same Idempotency-Key: if the server did it the first time, it gives the first answer again.

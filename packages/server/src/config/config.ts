@@ -1,5 +1,7 @@
 /** What the rest of the server sees of its configuration: parsed, checked and frozen. */
 
+import type { Nanos } from '@keyfold/protocol';
+
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -21,6 +23,8 @@ export interface Config {
   readonly rootKeyFile: string;
   /** Where the first admin key is written instead of being printed. */
   readonly adminKeyFile: string | undefined;
+  /** What the organization of the first start is granted; absent: it pays for nothing in advance. */
+  readonly welcomeCredit: Nanos | undefined;
   /** CIDRs whose `x-forwarded-*` headers are believed. */
   readonly trustedProxies: readonly string[];
   /** Public keys of who may report leaks without a Keyfold key. */

@@ -1,4 +1,5 @@
 /** Describes the configuration for people: every setting, its value without secrets, and where the value comes from. */
+import { type Nanos, formatUsd } from '@keyfold/protocol';
 import type { Endpoint } from './config.ts';
 import { loadConfig } from './load-config.ts';
 import { formatEndpoint } from './parse-value.ts';
@@ -49,10 +50,11 @@ export function redactUrl(text: string | undefined): string | null {
 }
 
 function renderValue(
-  value: boolean | number | string | readonly string[] | Endpoint | undefined,
+  value: boolean | number | string | Nanos | readonly string[] | Endpoint | undefined,
 ): string | null {
   if (value === undefined) return null;
   if (typeof value === 'boolean') return value ? '1' : '0';
+  if (typeof value === 'bigint') return formatUsd(value);
   if (typeof value !== 'object') return String(value);
   return 'port' in value ? formatEndpoint(value) : value.join(',');
 }

@@ -43,6 +43,7 @@ describe('loadConfig', () => {
       databaseUrl: undefined,
       rootKeyFile: join(cwd, '.keyfold', 'root.key'),
       adminKeyFile: undefined,
+      welcomeCredit: undefined,
       trustedProxies: [],
       leakPartnerKeysFile: undefined,
       tls: undefined,

@@ -21,6 +21,7 @@ export function loadConfig(from: ConfigSources): Config {
     // Given with every data directory, which is there when nothing was a problem.
     rootKeyFile: values.root_key_file ?? '',
     adminKeyFile: values.admin_key_file,
+    welcomeCredit: values.welcome_credit_usd,
     trustedProxies: values.trusted_proxies,
     leakPartnerKeysFile: values.leak_partner_keys_file,
     tls: readTls(values),

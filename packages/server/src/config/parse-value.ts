@@ -1,6 +1,7 @@
 /** Reads the text of one setting into its value. Each parser throws `InvalidValue`, whose message completes "KEYFOLD_X …". */
 import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
+import { type Nanos, parseUsd } from '@keyfold/protocol';
 import type { Endpoint } from './config.ts';
 
 /** The message never repeats the value: it may be a secret in the wrong place. */
@@ -49,6 +50,15 @@ export function parseDatabaseUrl(text: string): string {
   }
   if (text.includes('#')) throw new InvalidValue('must not contain #: write %23 in a password');
   return text;
+}
+
+/** A decimal amount of dollars, above zero. */
+export function parseDollars(text: string): Nanos {
+  const amount = parseUsd(text);
+  if (amount === undefined || amount <= 0n) {
+    throw new InvalidValue('must be a decimal amount of dollars above zero, such as 5.00');
+  }
+  return amount;
 }
 
 /** Networks separated by commas. Empty text is an empty list. */

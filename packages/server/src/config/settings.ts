@@ -4,6 +4,7 @@ import {
   type ParseValue,
   parseChoice,
   parseDatabaseUrl,
+  parseDollars,
   parseEndpoint,
   parseFlag,
   parseInteger,
@@ -69,6 +70,13 @@ export const SETTINGS = {
     parse: parsePath,
     fallback: undefined,
     fallbackMeaning: 'printed',
+  },
+  welcome_credit_usd: {
+    meaning: 'Prepaid credit that the first start grants its organization; calls then need credit.',
+    placeholder: 'usd',
+    parse: parseDollars,
+    fallback: undefined,
+    fallbackMeaning: 'no prepaid credit',
   },
   trusted_proxies: {
     meaning: 'Networks (CIDR, separated by commas) of the proxies whose `x-forwarded-for` is believed.',

@@ -3,6 +3,8 @@ import { type AuditRooms, auditEndpoint } from './audit-endpoint.ts';
 import { type BudgetRooms, budgetEndpoints } from './money/budget-endpoints.ts';
 import { type CallRooms, callEndpoints } from './money/call-endpoints.ts';
 import { type CatalogRooms, catalogEndpoints } from './money/catalog-endpoints.ts';
+import { type CreditRooms, creditEndpoints } from './money/credit-endpoints.ts';
+import { creditStatementEndpoint } from './money/credit-statement.ts';
 import { type CredentialRooms, credentialEndpoints } from './credentials/credential-endpoints.ts';
 import { type ChildRooms, childEndpoint } from './keys/child-endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -23,6 +25,7 @@ export type EndpointRooms = OwnRooms &
   KeyRooms &
   ProjectRooms &
   BudgetRooms &
+  CreditRooms &
   CredentialRooms &
   RouteRooms &
   CatalogRooms &
@@ -46,6 +49,8 @@ export function controlEndpoints(rooms: EndpointRooms): readonly Endpoint[] {
     leakEndpoint(rooms),
     ...projectEndpoints(rooms),
     ...budgetEndpoints(rooms),
+    ...creditEndpoints(rooms),
+    creditStatementEndpoint(rooms),
     ...credentialEndpoints(rooms),
     ...routeEndpoints(rooms),
     ...catalogEndpoints(rooms),

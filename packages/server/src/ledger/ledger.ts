@@ -12,9 +12,10 @@ import type { Database, Outcome } from '../storage/database.ts';
 import type { BalanceStep, Step } from '../storage/statement.ts';
 import { NO_USAGE, type Usage } from '../pricing/model-price.ts';
 import { type Budget, capAt } from './budget.ts';
+import { creditHolds } from './credit/account.ts';
 import { type LedgerStatements, prepareLedgerStatements } from './ledger-statements.ts';
 import { periodEndMs, periodStartMs, windowStartMs } from './period.ts';
-import type { Reservation, ReserveRequest, Resolution } from './reservation.ts';
+import type { Hold, Reservation, ReserveRequest, Resolution } from './reservation.ts';
 import { callEvent } from './call-event.ts';
 import { countTokens } from './token-classes.ts';
 
@@ -62,34 +63,34 @@ export class Ledger {
   }
 
   /**
-   * Holds `amount` on all budgets or on none. Resolves when that is durable: from then on the call may be sent, and
-   * counts as sent should this process die. Returns `budget_exhausted`, naming the budget that refused.
+   * Holds `amount` on all budgets and on the credit, or on none. Resolves when that is durable: from then on the call may be sent, and
+   * counts as sent should this process die. Returns `budget_exhausted`, naming the budget that refused, or `credit_exhausted`.
    */
   async reserve(request: ReserveRequest): Promise<Reservation | Denial | typeof STALE | typeof CLAIMED> {
     const nowMs = this.#clock.nowMs();
-    // A call that costs nothing, such as a test key's, is under no budget.
-    const budgets = request.amount === ZERO_NANOS ? [] : request.budgets;
+    // A call that costs nothing, such as a test key's, is under no budget and needs no credit.
+    const isFree = request.amount === ZERO_NANOS;
+    const budgets = isFree ? [] : request.budgets;
+    const credit = isFree ? undefined : holdOnCredit(request, nowMs);
     const reservation: Reservation = {
       id: this.#newId('reservation'),
       call: request.call,
       held: request.amount,
       estimate: request.estimate,
-      holds: budgets.map((budget) => ({
-        budgetId: budget.id,
-        periodStartMs: periodStartMs(budget, nowMs),
-      })),
+      holds: [...budgets.map((budget) => budgetHold(budget, nowMs)), ...(credit?.holds ?? [])],
       reservedAtMs: nowMs,
     };
     const { claims } = request;
     const steps: Step[] = [
       ...claims,
       this.#sql.checkRevision({ id: request.call.organizationId, revision: request.organizationRevision }),
-      ...reservation.holds.map((balance, index) => ({
-        balance,
+      ...budgets.map((budget) => ({
+        balance: budgetHold(budget, nowMs),
         posted: 0n,
         held: request.amount,
-        ...capOf(budgets[index], nowMs),
+        ...capOf(budget, nowMs),
       })),
+      ...(credit?.steps ?? []),
       this.#sql.insertReservation(reservation, this.#database),
       this.#audit.step(callEvent('call.opened', reservation, { held_usd: formatUsd(request.amount) })),
     ];
@@ -97,8 +98,10 @@ export class Ledger {
     if (outcome.committed) return reservation;
     if (outcome.refusedStep < claims.length) return CLAIMED;
     // After the claims comes the revision; the balances follow in the order of the budgets.
-    const refused = budgets[outcome.refusedStep - claims.length - 1];
-    return refused === undefined ? STALE : exhausted(refused, nowMs);
+    const refused = outcome.refusedStep - claims.length - 1;
+    if (refused < 0) return STALE;
+    const budget = budgets[refused];
+    return budget === undefined ? creditExhausted() : exhausted(budget, nowMs);
   }
 
   /**
@@ -199,11 +202,30 @@ function tokenDetail(usage: Usage): AuditDetail {
   return detail;
 }
 
-/** A hold without a budget has none. */
-function capOf(budget: Budget | undefined, nowMs: number): Pick<BalanceStep, 'cap' | 'sinceMs'> {
-  if (budget === undefined) return { cap: ZERO_NANOS };
+function budgetHold(budget: Budget, nowMs: number): Hold {
+  return { budgetId: budget.id, periodStartMs: periodStartMs(budget, nowMs) };
+}
+
+/** The whole of the account is what its cap is for; its day only counts. */
+function holdOnCredit({ credit, amount }: ReserveRequest, nowMs: number) {
+  if (credit === undefined) return undefined;
+  const [whole, day] = creditHolds(credit, nowMs);
+  const steps: readonly BalanceStep[] = [
+    { balance: whole, posted: 0n, held: amount, cap: credit.credited },
+    { balance: day, posted: 0n, held: amount },
+  ];
+  return { holds: [whole, day], steps };
+}
+
+function capOf(budget: Budget, nowMs: number): Pick<BalanceStep, 'cap' | 'sinceMs'> {
   const sinceMs = windowStartMs(budget, nowMs);
   return { cap: capAt(budget, nowMs), ...(sinceMs === undefined ? {} : { sinceMs }) };
+}
+
+function creditExhausted(): Denial {
+  return new Denial('credit_exhausted', {
+    message: "What is left of the organization's credit is less than the most this call may cost.",
+  });
 }
 
 function exhausted(budget: Budget, nowMs: number): Denial {

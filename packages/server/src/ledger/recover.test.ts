@@ -209,6 +209,7 @@ async function openProcess(place: DatabasePlace) {
       const answer = await ledger.reserve({
         call,
         budgets: [],
+        credit: undefined,
         claims: [],
         amount: ZERO_NANOS,
         estimate: ZERO_NANOS,

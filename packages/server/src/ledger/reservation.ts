@@ -3,6 +3,7 @@ import type { Id, Nanos } from '@keyfold/protocol';
 import type { Usage } from '../pricing/model-price.ts';
 import type { ClaimStep } from '../storage/statement.ts';
 import type { Budget } from './budget.ts';
+import type { CreditAccount } from './credit/account.ts';
 
 /** The facts of a call that are fixed when it is reserved; also what recovery has, should the process die. */
 export interface CallFacts {
@@ -24,7 +25,7 @@ export interface CallFacts {
 
 /** One balance row that a reservation holds money on. */
 export interface Hold {
-  readonly budgetId: Id<'budget'>;
+  readonly budgetId: Id<'budget'> | Id<'creditAccount'>;
   readonly periodStartMs: number;
 }
 
@@ -41,6 +42,8 @@ export interface Reservation {
 export interface ReserveRequest {
   readonly call: CallFacts;
   readonly budgets: readonly Budget[];
+  /** Where the organization pays in advance. */
+  readonly credit: CreditAccount | undefined;
   /** To be held. */
   readonly amount: Nanos;
   /** The most that the call can cost. */

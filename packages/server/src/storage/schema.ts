@@ -112,7 +112,44 @@ export interface Schema {
   };
   /** Of which thresholds it has been told in which period. */
   budget_alerts: { budget_id: string; period_start: Integer; percent: Integer; at: Integer };
-  /** What is posted and held on a budget in one of its periods. */
+  /** Prepaid credit: what all entries of an organization come to, and how many they are. */
+  credit_accounts: {
+    id: string;
+    organization_id: string;
+    credited_nanos: Integer;
+    entries: Integer;
+    opened_at: Integer;
+    mac: string;
+  };
+  /** Never updated: one amount from one account to another. */
+  credit_entries: {
+    id: string;
+    organization_id: string;
+    number: Integer;
+    kind: string;
+    from_account: string;
+    to_account: string;
+    amount_nanos: Integer;
+    currency: string;
+    /** A whole number of the currency's smallest unit, as text. */
+    paid: string;
+    usd_per_unit_nanos: Integer;
+    rate_source: string | null;
+    reference: string | null;
+    note: string | null;
+    actor: string;
+    created_at: Integer;
+    mac: string;
+  };
+  currency_rates: {
+    organization_id: string;
+    currency: string;
+    usd_per_unit_nanos: Integer;
+    source: string;
+    updated_at: Integer;
+    mac: string;
+  };
+  /** What is posted and held on a budget in one of its periods, or on a credit account as a whole and by day. */
   balances: { budget_id: string; period_start: Integer; posted_nanos: Integer; held_nanos: Integer };
   /** Reservations that are not yet resolved. Resolving one deletes its row here and writes its row in `calls`. */
   reservations: {

@@ -1,11 +1,12 @@
 /** What a key may ask about itself: is it valid, what is left, which models it may use. */
-import { formatUsd, nanos } from '@keyfold/protocol';
+import { ZERO_NANOS, formatUsd } from '@keyfold/protocol';
 import { checkModel, permissionsOf } from '../../access/authorize.ts';
 import type { CredentialStore } from '../../credentials/credential-store.ts';
 import { Denial } from '../../kernel/denial.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { type Principal, keysOf } from '../../keys/key.ts';
 import type { BudgetState } from '../../ledger/budget.ts';
+import type { CreditStore } from '../../ledger/credit/credit-store.ts';
 import { type BudgetStore, idsOf } from '../../ledger/budget-store.ts';
 import type { LedgerReports } from '../../ledger/reports.ts';
 import type { LimitState, Limiter } from '../../limits/limiter.ts';
@@ -20,6 +21,7 @@ import { budgetView, listOf, z } from '../schemas.ts';
 
 export interface SelfRooms {
   readonly budgets: BudgetStore;
+  readonly credits: CreditStore;
   readonly limiter: Limiter;
   readonly reports: LedgerReports;
   readonly credentials: CredentialStore;
@@ -67,7 +69,7 @@ export function selfEndpoints(rooms: SelfRooms): Endpoint[] {
         const states = await callBudgets(rooms, principal);
         return ok({
           valid: true,
-          remaining_quota: remainingQuota(rooms.limiter.peek(keysOf(principal)), states),
+          remaining_quota: await remainingQuota(rooms, principal, states),
           key_id: key.id,
           permissions: permissionsOf(principal),
           limits: renderLimits(key.limits),
@@ -153,9 +155,16 @@ export function endOf({ key, version, parent }: Principal): number | undefined {
   return ends.length === 0 ? undefined : Math.min(...ends);
 }
 
-/** Calls that could start now: what the request rate leaves, and none when a budget has nothing left. */
-export function remainingQuota(limits: LimitState, budgets: readonly BudgetState[]): number {
-  if (budgets.some((state) => state.remaining <= nanos(0n))) return 0;
+/** Calls that could start now: what the request rate leaves, and none when a budget or the credit has nothing left. */
+export async function remainingQuota(
+  { limiter, credits }: SelfRooms,
+  principal: Principal,
+  budgets: readonly BudgetState[],
+): Promise<number> {
+  const account = await credits.load(principal.key.organizationId);
+  const money = account === undefined ? budgets : [...budgets, await credits.stateOf(account)];
+  const limits = limiter.peek(keysOf(principal));
+  if (money.some(({ remaining }) => remaining <= ZERO_NANOS)) return 0;
   if (limits.tokens !== undefined && limits.tokens.remaining === 0) return 0;
   return limits.requests?.remaining ?? QUOTA_UNLIMITED;
 }

@@ -4,7 +4,7 @@ import { checkPermission, permissionsOf } from '../../access/authorize.ts';
 import { Denial } from '../../kernel/denial.ts';
 import type { RefusalSummary } from '../../audit/refusal-summary.ts';
 import type { Authenticator } from '../../keys/authenticate.ts';
-import { type Principal, keysOf, mustSign } from '../../keys/key.ts';
+import { type Principal, mustSign } from '../../keys/key.ts';
 import { type Endpoint, type Json, defineEndpoint, ok } from '../endpoint.ts';
 import { renderTime } from '../list-page.ts';
 import { usd, z } from '../schemas.ts';
@@ -81,7 +81,7 @@ async function verify(
     kind: key.kind,
     project_id: key.projectId,
     permissions: permissionsOf(principal),
-    remaining_quota: remainingQuota(rooms.limiter.peek(keysOf(principal)), budgets),
+    remaining_quota: await remainingQuota(rooms, principal, budgets),
     expires_at: renderTime(endOf(principal)),
   };
 }

@@ -1,7 +1,6 @@
 /** Everything that must be true before an attempt may leave: authorized, routed, within its limits, and paid for. */
 import { Denial } from '../../kernel/denial.ts';
 import { checkModel, checkNetwork, checkPermission } from '../../access/authorize.ts';
-import type { Budget } from '../../ledger/budget.ts';
 import { CLAIMED, STALE } from '../../ledger/ledger.ts';
 import type { CredentialStore } from '../../credentials/credential-store.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -83,7 +82,9 @@ export async function decideAttempt(
     { keyId: key.id, parentId: parent?.key.id, projectId: key.projectId, organizationId: key.organizationId },
     organizationRevision,
   );
-  const placed = await takePlace(rooms, { call, by, budgets, selection });
+  const credit = await rooms.credits.forOrganization(key.organizationId, organizationRevision);
+  const isBudgeted = budgets.length > 0 || credit !== undefined;
+  const placed = await takePlace(rooms, { call, by, isBudgeted, selection });
   if (placed instanceof Denial) return placed;
   const admission =
     progress.admission ?? (await rooms.limiter.admit(keysOf(by.principal), placed.estimate.tokens));
@@ -99,10 +100,10 @@ export async function decideAttempt(
     if (progress.admission === undefined) admission.cancel();
   };
   const isTranslated = placed.outbound.translation !== undefined;
-  const under = { ...underOf(by.principal, budgets), isTranslated };
+  const under = { ...underOf(by.principal, isBudgeted), isTranslated };
   let paid: Awaited<ReturnType<typeof reserveCall>>;
   try {
-    paid = await reserveCall(rooms, { by, budgets, under, call, route: selection.route, ...placed });
+    paid = await reserveCall(rooms, { by, budgets, credit, under, call, route: selection.route, ...placed });
   } catch (fault) {
     giveBack();
     throw fault;
@@ -117,7 +118,8 @@ export async function decideAttempt(
 interface Deciding {
   readonly call: ParsedCall;
   readonly by: Asking;
-  readonly budgets: readonly Budget[];
+  /** What it costs is bounded: by a budget, or by credit. */
+  readonly isBudgeted: boolean;
   readonly selection: Selection;
 }
 
@@ -127,7 +129,7 @@ type Placed = Prepared & Pick<Decision, 'target' | 'place' | 'hasOther'>;
 /** The best target that can serve this call and has room for it; else why not. */
 async function takePlace(rooms: DecisionRooms, of: Deciding): Promise<Placed | Denial> {
   const { tried, only } = of.by.progress;
-  const asked = { call: of.call, under: underOf(of.by.principal, of.budgets) };
+  const asked = { call: of.call, under: underOf(of.by.principal, of.isBudgeted) };
   const open = of.selection.candidates.filter(({ target }) => !tried.has(targetId(target)));
   let left = only === undefined ? open : open.filter(({ target }) => targetId(target) === only);
   let refusal: Denial | undefined;
@@ -157,8 +159,8 @@ interface Asked {
   readonly under: Omit<EstimateUnder, 'isTranslated'>;
 }
 
-function underOf({ key }: Principal, budgets: readonly Budget[]): Asked['under'] {
-  return { isBudgeted: budgets.length > 0, isFree: key.kind === 'test' };
+function underOf({ key }: Principal, isBudgeted: boolean): Asked['under'] {
+  return { isBudgeted, isFree: key.kind === 'test' };
 }
 
 async function placeAt(

@@ -4,6 +4,8 @@ import { Denial } from '../../kernel/denial.ts';
 import type { Key, Principal } from '../../keys/key.ts';
 import type { BudgetStore } from '../../ledger/budget-store.ts';
 import type { Budget } from '../../ledger/budget.ts';
+import type { CreditAccount } from '../../ledger/credit/account.ts';
+import type { CreditStore } from '../../ledger/credit/credit-store.ts';
 import type { CLAIMED, Ledger, STALE } from '../../ledger/ledger.ts';
 import type { MeasuredCosts } from '../../ledger/measured-costs.ts';
 import type { Reservation } from '../../ledger/reservation.ts';
@@ -16,6 +18,7 @@ import type { Outbound } from './outbound.ts';
 
 export interface ReserveRooms {
   readonly budgets: BudgetStore;
+  readonly credits: CreditStore;
   readonly ledger: Ledger;
   readonly measured: MeasuredCosts;
 }
@@ -24,6 +27,7 @@ export interface ReserveRooms {
 export interface Payable {
   readonly by: Asking;
   readonly budgets: readonly Budget[];
+  readonly credit: CreditAccount | undefined;
   readonly under: EstimateUnder;
   readonly call: ParsedCall;
   readonly target: Target;
@@ -83,6 +87,7 @@ function reserve({ ledger, measured }: ReserveRooms, payable: Payable, { cost }:
       route: payable.route,
     },
     budgets: payable.budgets,
+    credit: payable.credit,
     amount: holdOf(measured, payable, cost),
     estimate: cost,
     claims: by.claims,
@@ -99,11 +104,17 @@ function holdOf(measured: MeasuredCosts, { by, target }: Payable, estimate: Nano
 async function clamp(rooms: ReserveRooms, payable: Payable): Promise<Omit<Paid, 'reservation'> | undefined> {
   const { outbound, estimate, target } = payable;
   if (!estimate.isClampable) return undefined;
-  const states = await rooms.budgets.statesOf(payable.budgets);
-  const room = states.reduce<Nanos | undefined>(
-    (least, { remaining }) => (least === undefined || remaining < least ? remaining : least),
-    undefined,
-  );
+  const { budgets, credit } = payable;
+  const states = await Promise.all([
+    rooms.budgets.statesOf(budgets),
+    ...(credit === undefined ? [] : [rooms.credits.stateOf(credit).then((state) => [state])]),
+  ]);
+  const room = states
+    .flat()
+    .reduce<Nanos | undefined>(
+      (least, { remaining }) => (least === undefined || remaining < least ? remaining : least),
+      undefined,
+    );
   if (room === undefined || room <= ZERO_NANOS) return undefined;
   const estimateWith = (outputTokensMost: number): Estimate | undefined => {
     const call = {
