@@ -1,7 +1,9 @@
 /** Starts Keyfold with every control on, and gives it what a call needs: credentials, prices, a key, limits, budgets. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { createScopes } from './budget-scopes.ts';
 import { installBuilt } from './built.ts';
+import { type ControlApi, PLENTY, createControlApi, readText } from './control-api.ts';
 import { COST_NANOS_PER_CALL, renderKilobyteRequest } from './payload.ts';
 import type { Rig } from './peers.ts';
 import { BENCH_DIR, PINNED_NODE, REPOSITORY_DIR } from './places.ts';
@@ -9,7 +11,6 @@ import { findFreePort, waitUntilReady } from './processes.ts';
 import { describeSignedCall } from './signatures.ts';
 import { describeChatCall, describeStreamCall, type Target } from './target.ts';
 
-const PLENTY = 1_000_000_000;
 const CAP_USD = '1000000';
 
 export interface KeyfoldTarget extends Target {
@@ -61,6 +62,7 @@ export async function startKeyfold(rig: Rig, profileDir?: string): Promise<Keyfo
           { keyId, secret: signingSecret, directory: dataDir },
         ),
       },
+      scopes: await createScopes(api, url),
       pid: server.pid,
       countChargedCalls: () => countChargedCalls(origin, apiKey),
       removeData: () => rmSync(dataDir, { recursive: true, force: true }),
@@ -71,8 +73,6 @@ export async function startKeyfold(rig: Rig, profileDir?: string): Promise<Keyfo
     throw error;
   }
 }
-
-type ControlApi = (method: string, path: string, body: object) => Promise<unknown>;
 
 async function provision(
   api: ControlApi,
@@ -116,20 +116,6 @@ async function provision(
   };
 }
 
-function createControlApi(origin: string, adminKey: string): ControlApi {
-  return async (method, path, body) => {
-    const response = await fetch(`${origin}${path}`, {
-      method,
-      headers: { authorization: `Bearer ${adminKey}`, 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-      signal: AbortSignal.timeout(10_000),
-    });
-    const text = await response.text();
-    if (!response.ok) throw new Error(`Keyfold answered ${method} ${path} with ${response.status}: ${text}`);
-    return text === '' ? undefined : (JSON.parse(text) as unknown);
-  };
-}
-
 async function countChargedCalls(origin: string, apiKey: string): Promise<number> {
   const response = await fetch(`${origin}/v1/keys/validate`, {
     headers: { authorization: `Bearer ${apiKey}` },
@@ -141,12 +127,6 @@ async function countChargedCalls(origin: string, apiKey: string): Promise<number
   if (day?.posted_usd === undefined)
     throw new Error('/v1/keys/validate tells no budget of the day for the key');
   return (Number(day.posted_usd) * 1e9) / COST_NANOS_PER_CALL;
-}
-
-function readText(value: unknown, field: string): string {
-  const text = (value as Record<string, unknown> | null | undefined)?.[field];
-  if (typeof text !== 'string') throw new Error(`Keyfold's answer has no "${field}"`);
-  return text;
 }
 
 /** Whoever runs the benchmark may have settings of a real gateway in the environment; none of them may leak in. */

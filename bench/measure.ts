@@ -30,6 +30,8 @@ export interface TargetRounds {
   readonly relay: (RelayResult & ServerUse)[];
   /** Pairs: the same call with a bearer key, and signed. */
   readonly signing: { readonly bearer: WrkResult & ServerUse; readonly signed: WrkResult & ServerUse }[];
+  /** Pairs: the same call under the budget of its key, and under those of key, project and organization. */
+  readonly scopes: { readonly one: WrkResult & ServerUse; readonly three: WrkResult & ServerUse }[];
   /** Calls that arrived whole, warm-up included. */
   callsCompleted: number;
 }
@@ -54,6 +56,7 @@ export async function measureTargets(measurement: Measurement): Promise<TargetRo
       streams: [],
       relay: [],
       signing: [],
+      scopes: [],
       callsCompleted: 0,
     },
   }));
@@ -64,6 +67,7 @@ export async function measureTargets(measurement: Measurement): Promise<TargetRo
     for (let round = 1; round <= options.rounds; round++) {
       for (const { target, rounds } of all) {
         if (load === 'signing' && target.signing === undefined) continue;
+        if (load === 'scopes' && target.scopes === undefined) continue;
         await sleep(PAUSE_MS);
         const told = await runLoad(measurement, load, { target, rounds });
         console.log(`${load} ${round}/${options.rounds} ${target.name.padEnd(8)} ${told}`);
@@ -99,6 +103,7 @@ async function runLoad(
   }
   if (load === 'relay') return runRelayLoad(measurement, { target, rounds });
   if (load === 'signing') return runSigning(measurement, { target, rounds });
+  if (load === 'scopes') return runScopes(measurement, { target, rounds });
   const shape =
     load === 'throughput'
       ? { connections: options.connections, seconds: options.seconds }
@@ -148,6 +153,29 @@ async function runSigning(
   rounds.callsCompleted += pair.bearer.requests + pair.signed.requests;
   const micros = ({ cpuMicros, requests }: WrkResult & ServerUse) => (cpuMicros / requests).toFixed(1);
   return `${micros(pair.bearer)} µs CPU with a bearer key, ${micros(pair.signed)} signed`;
+}
+
+/** In one process, one after the other, and the other way round in every second pair. */
+async function runScopes(
+  { group, options, loadCore: core }: Measurement,
+  { target, rounds }: { target: Target; rounds: TargetRounds },
+): Promise<string> {
+  const { scopes } = target;
+  if (scopes === undefined) throw new Error(`${target.name} has no budgets`);
+  const pids = listProcessTree(target.pid);
+  const shape = { core, connections: options.connections, seconds: options.seconds };
+  const measure = async (count: 1 | 3) => {
+    await scopes.setScopes(count);
+    await sleep(PAUSE_MS);
+    return flatten(await measureProcesses(pids, () => runWrk(group, scopes.call, shape)));
+  };
+  const isOneFirst = rounds.scopes.length % 2 === 0;
+  const [first, second] = [await measure(isOneFirst ? 1 : 3), await measure(isOneFirst ? 3 : 1)];
+  const pair = isOneFirst ? { one: first, three: second } : { one: second, three: first };
+  rounds.scopes.push(pair);
+  const perSecond = ({ requests, durationMicros }: WrkResult) =>
+    ((requests * 1e6) / durationMicros).toFixed(0);
+  return `${perSecond(pair.one)} requests/s under one budget, ${perSecond(pair.three)} under three`;
 }
 
 function flatten({ result, ...use }: { result: WrkResult } & ServerUse): WrkResult & ServerUse {

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 
 export const TARGET_NAMES = ['direct', 'nginx', 'bare', 'keyfold', 'portkey'] as const;
-export const LOAD_NAMES = ['throughput', 'latency', 'streams', 'relay', 'signing'] as const;
+export const LOAD_NAMES = ['throughput', 'latency', 'streams', 'relay', 'signing', 'scopes'] as const;
 
 /** What is measured. `direct` is the mock provider itself: what this machine can do with nothing in between. */
 export type TargetName = (typeof TARGET_NAMES)[number];

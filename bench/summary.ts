@@ -29,6 +29,8 @@ export interface TargetSummary {
   readonly relayCpuMicrosPerEvent: number;
   /** Processor time that a signed call of 1 KB costs more than the same with a bearer key. */
   readonly signingCpuMicros: number;
+  /** Throughput under budgets of three scopes, of that under one. */
+  readonly threeScopesShare: number;
   readonly residentIdleMb: number;
   /** The largest sample of all loads. */
   readonly residentMaxMb: number;
@@ -46,6 +48,7 @@ const PORTKEY_FACTOR_MIN = 10;
 const ADDED_P50_MS_MAX = 0.8;
 const RESIDENT_MB_MAX = 250;
 const SIGNING_CPU_MICROS_MAX = 15;
+const THREE_SCOPES_SHARE_MIN = 0.9;
 const RELAY_CPU_MICROS_MAX = 10;
 const RELAY_FIRST_MS_MAX = 1;
 
@@ -79,6 +82,10 @@ export function summarizeTarget(rounds: TargetRounds): TargetSummary {
     signingCpuMicros: median(
       rounds.signing,
       ({ bearer, signed }) => signed.cpuMicros / signed.requests - bearer.cpuMicros / bearer.requests,
+    ),
+    threeScopesShare: median(
+      rounds.scopes,
+      ({ one, three }) => three.requests / three.durationMicros / (one.requests / one.durationMicros),
     ),
     residentIdleMb: rounds.residentBytesIdle / 1e6,
     residentMaxMb: Math.max(...residentBytes) / 1e6,
@@ -122,6 +129,11 @@ export function judgeGates(
       `a signed call of 1 KB costs at most ${SIGNING_CPU_MICROS_MAX} µs of CPU more`,
       read('keyfold', 'signingCpuMicros'),
       { unit: ' µs', passes: (x) => x <= SIGNING_CPU_MICROS_MAX, digits: 1 },
+    ),
+    gate(
+      `requests per second under budgets of three scopes ≥ ${THREE_SCOPES_SHARE_MIN} × one`,
+      read('keyfold', 'threeScopesShare'),
+      { unit: '×', passes: (x) => x >= THREE_SCOPES_SHARE_MIN },
     ),
     gate(
       `an event costs at most ${RELAY_CPU_MICROS_MAX} µs of CPU more than in a bare Node.js relay`,

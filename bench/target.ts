@@ -10,6 +10,8 @@ export interface Target {
   readonly relay: Call;
   /** The same call of 1 KB with a bearer key and signed, where the server can tell them apart. */
   readonly signing?: { readonly bearer: Call; readonly signed: SignedCall };
+  /** A call whose key is under budgets of one scope or of three, as it is told; absent where there are none. */
+  readonly scopes?: { readonly call: Call; readonly setScopes: (count: 1 | 3) => Promise<void> };
   /** The server's own process; its children count too. */
   readonly pid: number;
 }
