@@ -4,7 +4,7 @@ import { checkModel, checkNetwork, checkPermission } from '../../access/authoriz
 import type { BudgetStore } from '../../ledger/budget-store.ts';
 import type { Budget } from '../../ledger/budget.ts';
 import { CLAIMED, type Ledger, STALE } from '../../ledger/ledger.ts';
-import type { Reservation } from '../../ledger/reservation.ts';
+import type { Reservation, ReserveCondition } from '../../ledger/reservation.ts';
 import type { CredentialStore } from '../../credentials/credential-store.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { type Principal, keysOf } from '../../keys/key.ts';
@@ -66,6 +66,8 @@ export interface Asking {
   readonly requestId: string;
   readonly address: string;
   readonly claims: readonly ClaimStep[];
+  /** Under which alone the attempt may be reserved. */
+  readonly condition: ReserveCondition | undefined;
   readonly progress: Progress;
 }
 
@@ -234,6 +236,7 @@ function reserve(
     budgets: of.budgets,
     amount: estimate.cost,
     claims: by.claims,
+    condition: by.condition,
     organizationRevision,
   });
 }

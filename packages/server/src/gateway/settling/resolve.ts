@@ -13,15 +13,22 @@ export interface ResolveRooms {
   readonly clock: Clock;
 }
 
-/** Before the client has its last byte. That it is the only resolution, the ledger makes sure. Answers what it used. */
+export interface Resolved {
+  /** What the attempt used. */
+  readonly tokens: number | undefined;
+  /** Resolves once it is on disk, or waits for storage to be back. */
+  readonly written: Promise<void>;
+}
+
+/** Before the client has its last byte. That it is the only resolution, the ledger makes sure. */
 export function resolveAttempt(
   rooms: ResolveRooms,
   { reservation, place }: Decision,
   resolution: Resolution,
-): number | undefined {
+): Resolved {
   const tokens = tokensOf(resolution);
   // The ledger first: whatever else broke here must not keep it from being told.
-  rooms.ledger.resolve(reservation, resolution).then(
+  const written = rooms.ledger.resolve(reservation, resolution).then(
     (isFirst) => {
       if (!isFirst) rooms.telemetry.resolvedTwice(reservation.id);
     },
@@ -30,5 +37,5 @@ export function resolveAttempt(
   );
   place.finish(tokens);
   rooms.telemetry.resolved(countCall(reservation, resolution, rooms.clock.nowMs()));
-  return tokens;
+  return { tokens, written };
 }
