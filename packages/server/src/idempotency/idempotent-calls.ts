@@ -47,7 +47,12 @@ export class IdempotentCalls {
    * cannot be read, and where an answer was edited or moved in the database.
    */
   async find(call: NamedCall): Promise<{ readonly found: Found; readonly revision: number }> {
-    const [row] = await this.#read(call);
+    let [row] = await this.#read(call);
+    if (row !== undefined && row.held_by !== null && !this.#served.has(nameOf(call))) {
+      // A call that this process has just ended may still be on its way to the disk.
+      await this.#database.barrier();
+      [row] = await this.#read(call);
+    }
     return { found: this.#judge(call, row), revision: Number(row?.revision) };
   }
 
@@ -58,7 +63,7 @@ export class IdempotentCalls {
 
   /** Begins to serve a call that was found free, unless another request to this process has begun since. */
   begin(call: NamedCall, owner: string): ServedCall | Denial {
-    const name = `${call.keyId} ${call.idempotencyKey}`;
+    const name = nameOf(call);
     const served = this.#served.get(name);
     if (served !== undefined) {
       return served.fingerprint === call.fingerprint ? inFlight() : idempotencyMismatch();
@@ -105,6 +110,10 @@ export class IdempotentCalls {
     if (row.answer === null) return notKept();
     return { kind: 'kept', answer: decodeAnswer(this.#sealer.open(row.answer, sealContext(call))) };
   }
+}
+
+function nameOf({ keyId, idempotencyKey }: NamedCall): string {
+  return `${keyId} ${idempotencyKey}`;
 }
 
 interface Row {
