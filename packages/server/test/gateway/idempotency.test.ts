@@ -383,6 +383,7 @@ describeGateway('an Idempotency-Key on a model call', {}, (gateway) => {
     const first = await ask(key, 'a-day');
     const before = sent();
     let passedMs = DAY_MS - 60_000;
+    // oxlint-disable-next-line typescript/unbound-method -- called with its clock
     const { nowMs } = SteadyClock.prototype;
     context.mock.method(SteadyClock.prototype, 'nowMs', function (this: SteadyClock) {
       return nowMs.call(this) + passedMs;
