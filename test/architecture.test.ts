@@ -26,6 +26,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   pricing: 2,
   credentials: 2,
   audit: 2,
+  idempotency: 2,
   routing: 2,
   gateway: 3,
   control: 3,
@@ -47,6 +48,8 @@ const SIDEWAYS: Readonly<Record<string, string>> = {
   'ledger → audit': 'a reservation and its audit record are one unit of work (types only)',
   'ledger → keys': "how much a call holds is its key's policy (types only)",
   'ledger → pricing': 'a resolution carries the usage that its cost was computed from',
+  'idempotency → ledger':
+    'what goes with a reservation, and with its resolution, in their commits (types only)',
   'routing → credentials': 'a target names the credential that serves it (type only)',
   'routing → pricing': 'a target names its price, and the catalog knows the models',
 };

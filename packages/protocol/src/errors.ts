@@ -106,6 +106,18 @@ export const ERRORS = {
     retry: 'after-change',
     title: 'The state does not allow this change.',
   },
+  idempotency_in_flight: {
+    status: 409,
+    fault: 'client',
+    retry: 'later',
+    title: 'The call with this idempotency key is still running.',
+  },
+  idempotency_answer_not_kept: {
+    status: 409,
+    fault: 'client',
+    retry: 'never',
+    title: 'The call with this idempotency key was answered, and its answer was not kept.',
+  },
   payload_too_large: {
     status: 413,
     fault: 'client',

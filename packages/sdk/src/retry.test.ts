@@ -103,19 +103,17 @@ describe('what may have been done', () => {
     }
   });
 
-  test('a model call is repeated only when it was refused, whatever it carries: it may have been paid for', async () => {
+  test('a model call is like any other POST: under an Idempotency-Key its answer is given again', async () => {
     for (const path of [
       '/v1/chat/completions',
       '/v1/messages?beta=true',
       '/v1beta/models/m:generateContent',
     ]) {
-      assert.equal((await ask([{ status: 500 }, FINE], IDEMPOTENT_POST, { path })).requests.length, 1, path);
-      assert.equal((await ask([{ status: 429 }, FINE], IDEMPOTENT_POST, { path })).requests.length, 2, path);
+      assert.equal((await ask([{ status: 500 }, FINE], IDEMPOTENT_POST, { path })).requests.length, 2, path);
+      assert.equal((await ask([{ status: 500 }, FINE], POST, { path })).requests.length, 1, path);
+      const inFlight = { status: 409, body: { error: { code: 'idempotency_in_flight', message: 'Busy.' } } };
+      assert.equal((await ask([inFlight, FINE], IDEMPOTENT_POST, { path })).requests.length, 2, path);
     }
-    assert.equal(
-      (await ask([{ status: 500 }, FINE], IDEMPOTENT_POST, { path: '/v1/keys' })).requests.length,
-      2,
-    );
   });
 
   test('methods that may be repeated are', async () => {

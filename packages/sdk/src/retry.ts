@@ -5,8 +5,8 @@
  * - What is tried again: no answer, 408, 429, 500, 502, 503, 504, and 409 `idempotency_in_flight`; `x-should-retry: true`
  *   or `false` from the server comes first.
  * - A POST or PATCH is repeated when the server says that it refused it (429, 503), and otherwise only under an
- *   `Idempotency-Key`, since it may have been done. Model calls are paid for, and the gateway does not honour that header
- *   for them yet: they are repeated only where they were refused.
+ *   `Idempotency-Key`, since it may have been done. Under one, a model call that was answered is answered the same again
+ *   and paid for once; one that failed is made anew, and what the failed one cost stays.
  * - A body that can be read but once (a stream) is sent once.
  * - Between attempts it waits as long as `retry-after` says; without it at random, below a bound that doubles. An answer
  *   that asks for more patience than `retryAfterMsMax` is given back instead, as is the last one.
@@ -33,9 +33,6 @@ const BACK_OFF = { firstMs: 500, maxMs: 8_000 };
 
 /** What may be done twice with the effect of once (RFC 9110, section 9.2.2). */
 const IDEMPOTENT_METHODS: readonly string[] = ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'];
-/** Paths that spend money. */
-const MODEL_CALL =
-  /\/(?:completions|embeddings|responses|messages|moderations|generations|speech|transcriptions|translations)$|\/models\/[^/]+:\w+$/;
 /** What is answered before anything was done. */
 const REFUSED_STATUSES: readonly number[] = [429, 503];
 
@@ -88,13 +85,7 @@ async function attemptOnce(send: () => Promise<Response>): Promise<Outcome> {
 function isHarmlessTwice(input: FetchInput, init: FetchInit): boolean {
   const method = init?.method ?? (input instanceof Request ? input.method : 'GET');
   if (IDEMPOTENT_METHODS.includes(method.toUpperCase())) return true;
-  return headersOf(input, init).has('idempotency-key') && !MODEL_CALL.test(pathOf(input));
-}
-
-/** Without the query; a relative address as it is. */
-function pathOf(input: FetchInput): string {
-  const url = input instanceof Request ? input.url : String(input);
-  return url.replace(/[?#].*$/s, '');
+  return headersOf(input, init).has('idempotency-key');
 }
 
 /** `undefined`: this outcome stands. */

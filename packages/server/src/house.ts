@@ -5,6 +5,7 @@ import { RefusalSummary } from './audit/refusal-summary.ts';
 import type { Config } from './config/index.ts';
 import { ProjectStore } from './tenants/project-store.ts';
 import { CredentialStore } from './credentials/credential-store.ts';
+import { IdempotentCalls } from './idempotency/idempotent-calls.ts';
 import { systemClock } from './kernel/clock.ts';
 import { SteadyClock } from './kernel/steady-clock.ts';
 import { createNewId } from './kernel/new-id.ts';
@@ -86,6 +87,7 @@ export async function openHouse(config: Config) {
     keys,
     keySweep: new KeySweep(database),
     ledger,
+    idempotentCalls: new IdempotentCalls({ database, sealer, clock }),
     hasher,
     authenticator,
     signingSecrets,

@@ -230,11 +230,7 @@ function startJobs(house: House, recovery: Recovery): TimedJobs {
       everyMs: JOB_EVERY_MS.secrets,
       run: () => core.credentials.forgetPrevious(core.clock.nowMs()),
     },
-    {
-      name: 'prune idempotency',
-      everyMs: JOB_EVERY_MS.idempotency,
-      run: () => pruneIdempotency(core.database, core.clock),
-    },
+    { name: 'prune idempotency', everyMs: JOB_EVERY_MS.idempotency, run: () => pruneIdempotency(core) },
   ]);
   return jobs;
 }

@@ -1,6 +1,7 @@
 /** Commits a change with its audit records, and with its first answer where the caller sent an Idempotency-Key. */
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { idempotencyMismatch } from '../idempotency/idempotency-key.ts';
 import { Denial } from '../kernel/denial.ts';
 import type { Principal } from '../keys/key.ts';
 import type { KeyStore } from '../keys/key-store.ts';
@@ -17,8 +18,6 @@ export interface IdempotentRequest {
   /** By `fingerprint`: the same key for another request is refused. */
   readonly hash: string;
 }
-
-const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 
 /** The caller's key was changed or revoked since it was looked at: authenticate and decide again. */
 export const STALE = Symbol('stale');
@@ -70,11 +69,7 @@ export class ChangeApplier {
     );
     const row = rows[0];
     if (row === undefined) return undefined;
-    if (row.request_hash !== request.hash) {
-      return new Denial('idempotency_mismatch', {
-        message: 'This Idempotency-Key was used for another request.',
-      });
-    }
+    if (row.request_hash !== request.hash) return idempotencyMismatch();
     const opened = this.#sealer.open(row.response, idempotencyContext(principal, request));
     return JSON.parse(opened.toString('utf8')) as Reply;
   }
@@ -146,14 +141,6 @@ export class ChangeApplier {
       'changes-row',
     );
   }
-}
-
-export function readIdempotencyKey(header: string | undefined): string | undefined | Denial {
-  if (header === undefined || IDEMPOTENCY_KEY.test(header)) return header;
-  return new Denial('invalid_request', {
-    message: 'An Idempotency-Key has 1 to 255 visible ASCII characters.',
-    param: 'idempotency-key',
-  });
 }
 
 function idempotencyContext(principal: Principal, request: IdempotentRequest): readonly string[] {

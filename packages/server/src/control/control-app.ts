@@ -5,6 +5,7 @@ import { OpenAPIHono as App } from '@hono/zod-openapi';
 import { checkNetwork, checkPermission } from '../access/authorize.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { RefusalSummary } from '../audit/refusal-summary.ts';
+import { readIdempotencyKey } from '../idempotency/idempotency-key.ts';
 import { Denial } from '../kernel/denial.ts';
 import {
   type RenderedError,
@@ -18,7 +19,7 @@ import type { Principal } from '../keys/key.ts';
 import type { Database } from '../storage/database.ts';
 import type { Door, Proved, Visitor } from '../signing/door.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
-import { type ChangeApplier, type IdempotentRequest, STALE, readIdempotencyKey } from './apply-change.ts';
+import { type ChangeApplier, type IdempotentRequest, STALE } from './apply-change.ts';
 import type { Change, ControlBindings, Endpoint, Json, Reply } from './endpoint.ts';
 import { describeEndpoint } from './openapi.ts';
 

@@ -10,9 +10,10 @@ import type { Visitor } from '../signing/door.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import { type CallPath, ENDPOINT_PERMISSIONS, parseCall } from './reading/parse-call.ts';
 import { rateHeaders } from './answering/response-headers.ts';
-import { DOOR_RULES, type ServeRooms, serveCall } from './serve-call.ts';
+import { type OnceRooms, serveOnce } from './repeating/serve-once.ts';
+import { DOOR_RULES } from './serve-call.ts';
 
-export interface GatewayRooms extends ServeRooms {
+export interface GatewayRooms extends OnceRooms {
   readonly audit: AuditLog;
   readonly refusals: RefusalSummary;
 }
@@ -47,7 +48,7 @@ export async function handleCall(
     const refused =
       call instanceof Denial
         ? { denial: call, hasAttempts: false }
-        : await serveCall(rooms, call, { visitor: proved, exchange });
+        : await serveOnce(rooms, call, { visitor: proved, exchange });
     if (refused !== undefined) {
       // A signed request is used up whatever becomes of it; that it was used before comes first.
       const replayed = refused.hasAttempts ? undefined : await rooms.door.use(proved);

@@ -7,6 +7,7 @@ import { ERRORS } from '@keyfold/protocol';
 import { Denial } from '../kernel/denial.ts';
 import { Fault } from '../kernel/fault.ts';
 import { STALE } from '../ledger/ledger.ts';
+import type { ServedCall } from '../idempotency/served-call.ts';
 import type { Admission } from '../limits/limiter.ts';
 import { targetId } from '../routing/target.ts';
 import type { Door, Proved } from '../signing/door.ts';
@@ -42,13 +43,20 @@ export interface Refused {
   readonly hasAttempts: boolean;
 }
 
+export interface CallBy {
+  readonly visitor: Proved;
+  readonly exchange: ClientExchange;
+  /** Where the answer is to be kept for a repeat. */
+  readonly served?: ServedCall | undefined;
+}
+
 /** Where a policy refused the call or its next attempt; else the client has its answer when this resolves. */
 export async function serveCall(
   rooms: ServeRooms,
   call: ParsedCall,
-  by: { readonly visitor: Proved; readonly exchange: ClientExchange },
+  by: CallBy,
 ): Promise<Refused | undefined> {
-  const serving = new Serving(rooms, call, by.exchange);
+  const serving = new Serving(rooms, call, by);
   return serving.run(by.visitor);
 }
 
@@ -58,6 +66,7 @@ class Serving {
   readonly #rooms: ServeRooms;
   readonly #call: ParsedCall;
   readonly #exchange: ClientExchange;
+  readonly #served: ServedCall | undefined;
   readonly #tried = new Set<string>();
   #attempts = 0;
   /** Attempts with the secret from before a rotation: they count against no limit of attempts. */
@@ -70,10 +79,11 @@ class Serving {
   #running: Attempt | undefined;
   #isClientGone = false;
 
-  constructor(rooms: ServeRooms, call: ParsedCall, exchange: ClientExchange) {
+  constructor(rooms: ServeRooms, call: ParsedCall, { exchange, served }: CallBy) {
     this.#rooms = rooms;
     this.#call = call;
     this.#exchange = exchange;
+    this.#served = served;
   }
 
   async run(visitor: Proved): Promise<Refused | undefined> {
@@ -114,7 +124,14 @@ class Serving {
     const outcome = await new Promise<Outcome>((resolve) => {
       this.#running = new Attempt(
         this.#rooms,
-        { call: this.#call, decision, exchange: this.#exchange, mayFallBack, usesPreviousSecret },
+        {
+          call: this.#call,
+          decision,
+          exchange: this.#exchange,
+          served: this.#served,
+          mayFallBack,
+          usesPreviousSecret,
+        },
         resolve,
       );
       if (this.#isClientGone) this.#running.leave();
@@ -193,12 +210,14 @@ class Serving {
         requestId,
         address,
         claims,
+        condition: this.#served,
         progress: this.#progress(),
       });
       if (decision instanceof Denial) return decision;
       if (decision !== STALE) {
         this.#attempts++;
         this.#admission = decision.admission;
+        this.#served?.took(decision.reservation.id);
         return decision;
       }
       door.forget();

@@ -27,6 +27,8 @@ export const CLAIMED = Symbol('claimed');
 /** Beyond it a resolution is left to recovery at the next start, which charges the reservation at its estimate. */
 const POSTPONED_MAX = 50_000;
 const DOUBTFUL_MAX = 20_000;
+/** While so many wait, what goes with them is kept in memory as a whole. */
+const POSTPONED_WHOLE_MAX = 64;
 /** Resolutions that are tried at once. */
 const RETRY_PAGE = 500;
 
@@ -80,7 +82,7 @@ export class Ledger {
       holds: [...budgets.map((budget) => budgetHold(budget, nowMs)), ...(credit?.holds ?? [])],
       reservedAtMs: nowMs,
     };
-    const { claims } = request;
+    const { claims, condition } = request;
     const steps: Step[] = [
       ...claims,
       this.#sql.checkRevision({ id: request.call.organizationId, revision: request.organizationRevision }),
@@ -91,6 +93,8 @@ export class Ledger {
         ...capOf(budget, nowMs),
       })),
       ...(credit?.steps ?? []),
+      // After all that can refuse without a write: a unit that is undone after one costs the whole batch a second run.
+      ...(condition === undefined ? [] : [condition.stepFor(reservation.id)]),
       this.#sql.insertReservation(reservation, this.#database),
       this.#audit.step(callEvent('call.opened', reservation, { held_usd: formatUsd(request.amount) })),
     ];
@@ -98,10 +102,12 @@ export class Ledger {
     if (outcome.committed) return reservation;
     if (outcome.refusedStep < claims.length) return CLAIMED;
     // After the claims comes the revision; the balances follow in the order of the budgets.
-    const refused = outcome.refusedStep - claims.length - 1;
-    if (refused < 0) return STALE;
-    const budget = budgets[refused];
-    return budget === undefined ? creditExhausted() : exhausted(budget, nowMs);
+    const place = outcome.refusedStep - claims.length - 1;
+    if (place < 0) return STALE;
+    const budget = budgets[place];
+    if (budget !== undefined) return exhausted(budget, nowMs);
+    const isOfCredit = place < budgets.length + (credit?.steps.length ?? 0);
+    return isOfCredit || condition === undefined ? creditExhausted() : condition.refusal;
   }
 
   /**
@@ -159,8 +165,11 @@ export class Ledger {
   }
 
   #postpone(reservation: Reservation, resolution: Resolution): void {
-    if (this.#postponed.size < POSTPONED_MAX)
-      this.#postponed.set(reservation.id, { reservation, resolution });
+    if (this.#postponed.size >= POSTPONED_MAX) return;
+    const { kept } = resolution;
+    const isTooMuch = kept !== undefined && this.#postponed.size >= POSTPONED_WHOLE_MAX;
+    const waiting = isTooMuch ? { ...resolution, kept: { ...kept, whole: kept.brief } } : resolution;
+    this.#postponed.set(reservation.id, { reservation, resolution: waiting });
   }
 
   async #write(reservation: Reservation, resolution: Resolution): Promise<boolean> {
@@ -175,7 +184,10 @@ export class Ledger {
       this.#sql.insertCall(reservation, { ...resolved, resolvedAtMs }),
       this.#audit.step(resolutionEvent(reservation, resolved)),
     );
-    const outcome = await this.#database.commit({ steps }, 'soon');
+    const { kept } = resolution;
+    if (kept !== undefined) steps.push(kept.whole);
+    // Where something is kept, somebody waits for it.
+    const outcome = await this.#database.commit({ steps }, kept === undefined ? 'soon' : 'now');
     return outcome.committed;
   }
 }

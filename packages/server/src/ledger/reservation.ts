@@ -1,7 +1,8 @@
 /** What the ledger knows of a call: from its reservation, through exactly one resolution, to its row in `calls`. */
 import type { Id, Nanos } from '@keyfold/protocol';
+import type { Denial } from '../kernel/denial.ts';
 import type { Usage } from '../pricing/model-price.ts';
-import type { ClaimStep } from '../storage/statement.ts';
+import type { ClaimStep, SqlStep } from '../storage/statement.ts';
 import type { Budget } from './budget.ts';
 import type { CreditAccount } from './credit/account.ts';
 
@@ -52,6 +53,14 @@ export interface ReserveRequest {
   readonly claims: readonly ClaimStep[];
   /** What the decision to allow the call was based on. */
   readonly organizationRevision: number;
+  /** What else must hold, where there is something. */
+  readonly condition?: ReserveCondition | undefined;
+}
+
+/** A guarded step in the commit of a reservation, and what the call is refused with where it does not hold. */
+export interface ReserveCondition {
+  stepFor(reservationId: Id<'reservation'>): SqlStep;
+  readonly refusal: Denial;
 }
 
 /** How a call ended, and so what of its reservation becomes spend. */
@@ -64,4 +73,12 @@ export interface Resolution {
   readonly error: string | undefined;
   /** What was odd about the usage: `overrun`, `usage_missing`, `usage_negative`, … */
   readonly flags: readonly string[];
+  /** What is written in the same commit, where there is something. */
+  readonly kept?: KeptSteps | undefined;
+}
+
+/** `brief` is written in place of `whole` where a resolution must wait for storage and memory is short. */
+export interface KeptSteps {
+  readonly whole: SqlStep;
+  readonly brief: SqlStep;
 }

@@ -248,5 +248,21 @@ export interface Schema {
     response: string;
     created_at: Integer;
   };
+  /** Model calls of the last 24 hours that carried an Idempotency-Key. */
+  idempotent_calls: {
+    key_id: string;
+    idempotency_key: string;
+    organization_id: string;
+    fingerprint: string;
+    /** Of the newest attempt: while this reservation is there, the call is under way. */
+    reservation_id: string;
+    /** `open`: no answer yet, or none that is kept; `kept`; `lost`: answered, and the answer was not kept. */
+    state: string;
+    /** Of the kept answer. */
+    bytes: Integer;
+    created_at: Integer;
+    /** Sealed. */
+    answer: string | null;
+  };
   audit_records: { node: Integer; sequence: Integer; at: Integer; record: string; head: string };
 }

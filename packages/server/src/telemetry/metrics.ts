@@ -7,6 +7,7 @@ const CALL_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 3
 export class Metrics {
   readonly registry = new Registry();
   readonly calls: Counter<'provider' | 'resolution' | 'status'>;
+  readonly replays: Counter;
   readonly refusals: Counter<'code'>;
   readonly faults: Counter<'code'>;
   readonly flags: Counter<'flag'>;
@@ -33,6 +34,11 @@ export class Metrics {
       name: 'keyfold_calls_total',
       help: 'Calls that were reserved and resolved.',
       labelNames: ['provider', 'resolution', 'status'],
+      registers,
+    });
+    this.replays = new Counter({
+      name: 'keyfold_replays_total',
+      help: 'Calls that were given the answer of an earlier one with the same Idempotency-Key.',
       registers,
     });
     this.refusals = new Counter({

@@ -25,6 +25,10 @@ export class Telemetry {
     this.#metrics = metrics;
   }
 
+  replayed(): void {
+    this.#metrics.replays.inc();
+  }
+
   refused(denial: Denial): void {
     this.#metrics.refusals.inc({ code: denial.code });
   }

@@ -9,7 +9,10 @@ import type { ClientExchange } from '../client-exchange.ts';
 import type { Decision } from '../deciding/decide.ts';
 import { answerContext, dialectOf } from '../deciding/outbound.ts';
 import type { ParsedCall } from '../reading/parsed-call.ts';
-import { callHeaders } from './response-headers.ts';
+import type { ServedCall } from '../../idempotency/served-call.ts';
+import type { KeptSteps } from '../../ledger/reservation.ts';
+import { RecordedStream } from '../repeating/recorded-stream.ts';
+import { NOT_CACHED, callHeaders } from './response-headers.ts';
 import { StreamRelay } from './stream-relay.ts';
 
 /** Whose streams a provider's side of a dialect reads. */
@@ -18,6 +21,8 @@ const DECODED: ReadonlySet<Endpoint> = new Set<Endpoint>([
   'messages',
   'streamGenerateContent',
 ]);
+
+const EVENT_STREAM = 'text/event-stream; charset=utf-8';
 
 /** Whose answers may be something else than JSON. */
 const UNTYPED: ReadonlySet<Endpoint> = new Set<Endpoint>([
@@ -33,17 +38,21 @@ export class ClientAnswer {
   readonly #call: ParsedCall;
   readonly #decision: Decision;
   readonly #exchange: ClientExchange;
+  readonly #served: ServedCall | undefined;
   readonly #nowMs: number;
+  #recorded: RecordedStream | undefined;
 
   constructor(of: {
     readonly call: ParsedCall;
     readonly decision: Decision;
     readonly exchange: ClientExchange;
+    readonly served: ServedCall | undefined;
     readonly nowMs: number;
   }) {
     this.#call = of.call;
     this.#decision = of.decision;
     this.#exchange = of.exchange;
+    this.#served = of.served;
     this.#nowMs = of.nowMs;
   }
 
@@ -79,17 +88,44 @@ export class ClientAnswer {
     return new StreamRelay({
       open: () => {
         of.onBegun();
-        return this.#exchange.startStream(200, {
-          'content-type': 'text/event-stream; charset=utf-8',
-          'cache-control': 'no-cache',
+        const stream = this.#exchange.startStream(200, {
+          'content-type': EVENT_STREAM,
+          ...NOT_CACHED,
           ...callHeaders(this.#decision, undefined),
         });
+        if (this.#served !== undefined) this.#recorded = new RecordedStream(stream);
+        return this.#recorded ?? stream;
       },
       tap: provider.createStreamTap(modelCall),
       translator: this.#createTranslator(),
       firstToken: of.keepsBack ? createFirstToken(provider, modelCall.endpoint) : undefined,
       resume: of.resume,
     });
+  }
+
+  /** What a repeat of the call is given, where there may be one: this answer. */
+  keep(
+    status: number,
+    answer: { readonly body: Buffer; readonly contentType: string },
+  ): KeptSteps | undefined {
+    return this.#keepAs(status, { ...answer, streamed: false });
+  }
+
+  /** As `keep`, of the stream that the client was sent. */
+  keepStream(): KeptSteps | undefined {
+    return this.#keepAs(200, { body: this.#recorded?.sent, contentType: EVENT_STREAM, streamed: true });
+  }
+
+  #keepAs(
+    status: number,
+    answer: { readonly body: Buffer | undefined; readonly contentType: string; readonly streamed: boolean },
+  ): KeptSteps | undefined {
+    const { body } = answer;
+    const { provider, model } = this.#decision.target;
+    const { requestId } = this.#exchange;
+    return this.#served?.keep(
+      body === undefined ? undefined : { ...answer, body, status, provider, model, requestId },
+    );
   }
 
   #createTranslator(): StreamTranslator | undefined {

@@ -1,5 +1,6 @@
 /** The headers that Keyfold adds to answers of the data plane. */
-import { type Nanos, formatUsd } from '@keyfold/protocol';
+import { type Nanos, ZERO_NANOS, formatUsd } from '@keyfold/protocol';
+import type { AnswerFacts } from '../../idempotency/kept-answer.ts';
 import type { LimitState } from '../../limits/limiter.ts';
 import type { ResponseHeaders } from '../client-exchange.ts';
 import type { Decision } from '../deciding/decide.ts';
@@ -19,12 +20,38 @@ export function rateHeaders(state: LimitState): ResponseHeaders {
 
 /** Who served the call. `cost` is absent while a stream's cost is not yet known. */
 export function callHeaders(decision: Decision, cost: Nanos | undefined): ResponseHeaders {
-  const headers = rateHeaders(decision.admission.state);
-  headers['x-keyfold-key-id'] = decision.principal.key.id;
-  headers['x-keyfold-provider'] = decision.target.provider;
-  headers['x-keyfold-model'] = headerText(decision.target.model);
-  if (decision.clampedTo !== undefined) headers['x-keyfold-max-tokens'] = String(decision.clampedTo);
-  if (cost !== undefined) headers['x-keyfold-cost-usd'] = formatUsd(cost);
+  const { admission, principal, target, clampedTo } = decision;
+  const headers = servedHeaders(target, { keyId: principal.key.id, state: admission.state, cost });
+  if (clampedTo !== undefined) headers['x-keyfold-max-tokens'] = String(clampedTo);
+  return headers;
+}
+
+/** Of an answer that is given again: it costs nothing. Stripe's names tell that it is one, and of which request. */
+export function replayHeaders(
+  answer: AnswerFacts,
+  to: { readonly keyId: string; readonly state: LimitState },
+): ResponseHeaders {
+  return {
+    'content-type': answer.contentType,
+    ...(answer.streamed ? NOT_CACHED : {}),
+    ...servedHeaders(answer, { ...to, cost: answer.streamed ? undefined : ZERO_NANOS }),
+    'idempotent-replayed': 'true',
+    'original-request': answer.requestId,
+  };
+}
+
+/** Of streams: proxies would gather them. */
+export const NOT_CACHED = { 'cache-control': 'no-cache' };
+
+function servedHeaders(
+  target: { readonly provider: string; readonly model: string },
+  of: { readonly keyId: string; readonly state: LimitState; readonly cost: Nanos | undefined },
+): ResponseHeaders {
+  const headers = rateHeaders(of.state);
+  headers['x-keyfold-key-id'] = of.keyId;
+  headers['x-keyfold-provider'] = target.provider;
+  headers['x-keyfold-model'] = headerText(target.model);
+  if (of.cost !== undefined) headers['x-keyfold-cost-usd'] = formatUsd(of.cost);
   return headers;
 }
 

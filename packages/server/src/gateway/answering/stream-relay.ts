@@ -35,6 +35,7 @@ export class StreamRelay {
   /** Runs while the client does not take what it was sent. */
   #stalled: NodeJS.Timeout | undefined;
   #isEnded = false;
+  #isCompleted = false;
   #trailing: Buffer[] = [];
 
   constructor(parts: StreamParts) {
@@ -82,13 +83,20 @@ export class StreamRelay {
     return summary;
   }
 
-  /** Bytes that the tap held back go to the client. Who has not read what came before must still do so in time. */
-  end(): void {
+  /** Bytes that the tap held back go to the client: it then has all but the end. Done by `end` where it was not before. */
+  complete(): void {
+    if (this.#isCompleted) return;
+    this.#isCompleted = true;
     this.#begin();
     this.#release();
     for (const piece of this.#trailing) this.#write(piece);
     const { translator } = this.#parts;
     if (translator !== undefined) this.#send(translator.finish());
+  }
+
+  /** Who has not read what came before must still do so in time. */
+  end(): void {
+    this.complete();
     this.#client?.end();
   }
 

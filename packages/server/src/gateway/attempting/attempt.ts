@@ -10,7 +10,7 @@ import type { UpstreamFault } from '../../upstream/upstream-fault.ts';
 import { type AttemptRooms, type Attempted, modelCallOf } from './attempted.ts';
 import { ClientAnswer } from '../answering/client-answer.ts';
 import { Deadline } from './deadline.ts';
-import { dispatch, hideFrom } from './dispatch.ts';
+import { answerLocally, dispatch, hideFrom } from './dispatch.ts';
 import { GatheredBody } from '../answering/gathered-body.ts';
 import { GuardedReceiver } from './guarded-receiver.ts';
 import { type AttemptFailure, type FailureReason, type Outcome, retryAfterFault } from './outcome.ts';
@@ -69,7 +69,7 @@ export class Attempt implements UpstreamReceiver {
     const { credential } = this.#of.decision.target;
     try {
       if (credential === undefined) {
-        this.#answerLocally();
+        answerLocally(this.#provider, this.#modelCall, this);
         return;
       }
       this.#deadline.start();
@@ -155,15 +155,6 @@ export class Attempt implements UpstreamReceiver {
     return false;
   }
 
-  #answerLocally(): void {
-    const answer = this.#provider.answer?.(this.#modelCall);
-    if (answer === undefined)
-      throw new Fault('internal', { internal: `${this.#provider.id} has no upstream and no answer` });
-    this.onHead(answer.status, answer.headers);
-    for (const chunk of answer.chunks) this.onBytes(chunk);
-    this.onEnd();
-  }
-
   #endAnswer(): void {
     const { decision } = this.#of;
     const body = this.#body.whole();
@@ -179,10 +170,12 @@ export class Attempt implements UpstreamReceiver {
       this.#failBroken(fault, 'unreadable', ['usage_unreadable']);
       return;
     }
-    const resolution = settleReported(decision, reading, { status: this.#status, error: undefined });
-    this.#resolve(resolution);
-    this.#answer.respond(this.#status, answer, { contentType, cost: resolution.cost });
-    this.#onOver({ kind: 'over', tokens: this.#tokens });
+    const kept = this.#answer.keep(this.#status, { body: answer, contentType });
+    const resolution = settleReported(decision, reading, { status: this.#status, error: undefined, kept });
+    this.#resolve(resolution, () => {
+      this.#answer.respond(this.#status, answer, { contentType, cost: resolution.cost });
+      this.#onOver({ kind: 'over', tokens: this.#tokens });
+    });
   }
 
   /** A whole answer that says that the call failed. */
@@ -209,7 +202,10 @@ export class Attempt implements UpstreamReceiver {
     const isCut = !summary.completed && 'problem' in summary.reading;
     const error = isCut ? 'stream_cut' : undefined;
     const failed = isCut || stream.isBroken ? ({ failure: 'stream_cut' } as const) : {};
-    this.#settleStream(summary, { status: this.#status, error }, () => {
+    const isKept = this.#of.served !== undefined && summary.completed && !('failure' in failed);
+    if (isKept) stream.complete();
+    const kept = isKept && !stream.isBroken ? this.#answer.keepStream() : undefined;
+    this.#settleStream(summary, { status: this.#status, error, kept }, () => {
       if ('failure' in failed) stream.fail(STREAM_CUT);
       else stream.end();
       this.#onOver({ kind: 'over', tokens: this.#tokens, ...failed });
@@ -237,10 +233,7 @@ export class Attempt implements UpstreamReceiver {
       ending,
       wasPaused: this.#stream?.isPaused === true,
     });
-    const finish = (resolution: Resolution) => {
-      this.#resolve(resolution);
-      then();
-    };
+    const finish = (resolution: Resolution) => this.#resolve(resolution, then);
     if (!(settled instanceof Promise)) return finish(settled);
     this.#isCounting = true;
     settled.then(finish).catch((cause: unknown) => this.#breakDown(cause));
@@ -286,11 +279,18 @@ export class Attempt implements UpstreamReceiver {
     this.#onOver({ kind: 'failed', tokens: this.#tokens, refusal, failure });
   }
 
-  #resolve(resolution: Resolution): void {
+  /** `then` runs at once; where something is kept for a repeat of the call, when that is on disk. */
+  #resolve(resolution: Resolution, then = () => {}): void {
     this.#isResolved = true;
     this.#deadline.clear();
-    this.#body.free();
-    this.#tokens = resolveAttempt(this.#rooms, this.#of.decision, resolution);
+    const { tokens, written } = resolveAttempt(this.#rooms, this.#of.decision, resolution);
+    this.#tokens = tokens;
+    const finish = () => {
+      this.#body.free();
+      then();
+    };
+    if (resolution.kept === undefined) finish();
+    else written.then(finish).catch((cause: unknown) => this.#breakDown(cause));
   }
 }
 

@@ -1,5 +1,6 @@
 /** What an attempt is made with: the rooms that it needs, and what was decided about it. */
 import type { CredentialStore } from '../../credentials/credential-store.ts';
+import type { ServedCall } from '../../idempotency/served-call.ts';
 import type { ModelCall } from '../../providers/provider.ts';
 import type { Targets } from '../../routing/targets.ts';
 import type { ClientExchange } from '../client-exchange.ts';
@@ -28,6 +29,8 @@ export interface Attempted {
   readonly call: ParsedCall;
   readonly decision: Decision;
   readonly exchange: ClientExchange;
+  /** Where the answer is to be kept for a repeat. */
+  readonly served: ServedCall | undefined;
   /** Another target may be asked if this one fails: then its beginning is kept back, and it must answer in time. */
   readonly mayFallBack: boolean;
   /** Before the last rotation's secret, where the provider has refused the new one. */

@@ -2,6 +2,7 @@
 import { Denial } from '../../kernel/denial.ts';
 import { checkModel, checkNetwork, checkPermission } from '../../access/authorize.ts';
 import { CLAIMED, STALE } from '../../ledger/ledger.ts';
+import type { ReserveCondition } from '../../ledger/reservation.ts';
 import type { CredentialStore } from '../../credentials/credential-store.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { type Principal, keysOf } from '../../keys/key.ts';
@@ -59,6 +60,8 @@ export interface Asking {
   readonly requestId: string;
   readonly address: string;
   readonly claims: readonly ClaimStep[];
+  /** Under which alone the attempt may be reserved. */
+  readonly condition: ReserveCondition | undefined;
   readonly progress: Progress;
 }
 

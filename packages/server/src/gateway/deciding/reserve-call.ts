@@ -46,6 +46,11 @@ export interface Paid {
 
 type Refused = Denial | typeof STALE | typeof CLAIMED;
 
+/** What less output may mend. */
+const EXHAUSTED: ReadonlySet<Denial['code']> = new Set<Denial['code']>([
+  'budget_exhausted',
+  'credit_exhausted',
+]);
 /** Less output than this is no answer: the call is refused. */
 const OUTPUT_TOKENS_MIN = 16;
 
@@ -57,7 +62,8 @@ export async function reserveCall(rooms: ReserveRooms, payable: Payable): Promis
       ? reservation
       : { reservation, outbound, estimate, clampedTo: undefined };
   }
-  const clamped = payer(payable.by.principal).clampsOutput ? await clamp(rooms, payable) : undefined;
+  const mayClamp = EXHAUSTED.has(reservation.code) && payer(payable.by.principal).clampsOutput;
+  const clamped = mayClamp ? await clamp(rooms, payable) : undefined;
   if (clamped === undefined) return reservation;
   const again = await reserve(rooms, payable, clamped.estimate);
   return again instanceof Denial || typeof again === 'symbol' ? again : { ...clamped, reservation: again };
@@ -91,6 +97,7 @@ function reserve({ ledger, measured }: ReserveRooms, payable: Payable, { cost }:
     amount: holdOf(measured, payable, cost),
     estimate: cost,
     claims: by.claims,
+    condition: by.condition,
     organizationRevision,
   });
 }

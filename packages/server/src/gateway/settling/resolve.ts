@@ -16,19 +16,22 @@ export interface ResolveRooms {
   readonly measured: MeasuredCosts;
 }
 
-/** Before the client has its last byte. That it is the only resolution, the ledger makes sure. Answers what it used. */
-export function resolveAttempt(
-  rooms: ResolveRooms,
-  decision: Decision,
-  ended: Resolution,
-): number | undefined {
+export interface Resolved {
+  /** What the attempt used. */
+  readonly tokens: number | undefined;
+  /** Resolves once it is on disk, or waits for storage to be back. */
+  readonly written: Promise<void>;
+}
+
+/** Before the client has its last byte. That it is the only resolution, the ledger makes sure. */
+export function resolveAttempt(rooms: ResolveRooms, decision: Decision, ended: Resolution): Resolved {
   const { reservation, place, clampedTo } = decision;
   const resolution =
     clampedTo === undefined ? ended : { ...ended, flags: [...ended.flags, 'output_clamped'] };
   const tokens = tokensOf(resolution);
   measure(rooms, decision, resolution);
   // The ledger first: whatever else broke here must not keep it from being told.
-  rooms.ledger.resolve(reservation, resolution).then(
+  const written = rooms.ledger.resolve(reservation, resolution).then(
     (isFirst) => {
       if (!isFirst) rooms.telemetry.resolvedTwice(reservation.id);
     },
@@ -37,7 +40,7 @@ export function resolveAttempt(
   );
   place.finish(tokens);
   rooms.telemetry.resolved(countCall(reservation, resolution, rooms.clock.nowMs()));
-  return tokens;
+  return { tokens, written };
 }
 
 /** Only what a provider reported of a call that was answered says what such calls cost. */

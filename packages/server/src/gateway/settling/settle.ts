@@ -1,7 +1,7 @@
 /** Turns what a provider reported, or did not, into a resolution: what is odd is flagged, and never credited. */
 import { ERRORS, type Nanos, ZERO_NANOS } from '@keyfold/protocol';
 import type { Fault } from '../../kernel/fault.ts';
-import type { Resolution } from '../../ledger/reservation.ts';
+import type { KeptSteps, Resolution } from '../../ledger/reservation.ts';
 import {
   type UnpricedTokens,
   type UsageBound,
@@ -20,6 +20,8 @@ export interface Ending {
   /** What the client got. */
   readonly status: number;
   readonly error: string | undefined;
+  /** Of it, for a repeat of the call. */
+  readonly kept?: KeptSteps | undefined;
 }
 
 /** What is recorded when the client left before its answer: the status is nginx's. */
