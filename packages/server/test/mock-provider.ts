@@ -90,6 +90,12 @@ export async function startMockProvider({ remembersCalls = true } = {}): Promise
   return provider;
 }
 
+interface Arrived {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+  readonly body: ReceivedCall['body'];
+}
+
 class Provider implements MockProvider {
   readonly calls: ReceivedCall[] = [];
   url = '';
@@ -171,11 +177,8 @@ class Provider implements MockProvider {
     this.#behaveOnce(behaviour, { incoming, outgoing, body });
   }
 
-  #behaveOnce(
-    behaviour: Behaviour,
-    of: { incoming: IncomingMessage; outgoing: ServerResponse; body: ReceivedCall['body'] },
-  ): void {
-    const { incoming, outgoing, body } = of;
+  #behaveOnce(behaviour: Behaviour, of: Arrived): void {
+    const { incoming, outgoing } = of;
     switch (behaviour.kind) {
       case 'hang':
         return;
@@ -201,27 +204,17 @@ class Provider implements MockProvider {
         });
         return;
       case 'raw-stream':
-        startEvents(outgoing);
-        for (const piece of behaviour.pieces) outgoing.write(piece);
-        if (behaviour.ending === 'reset') setImmediate(() => incoming.socket.resetAndDestroy());
-        else if (behaviour.ending !== 'silence') outgoing.end();
-        return;
       case 'stalled-stream':
-        startEvents(outgoing);
-        for (const word of WORDS.slice(0, 2)) writeEvent(outgoing, chunkOf(body, { word }));
-        return;
       case 'half-stream':
-        startEvents(outgoing);
-        for (const word of WORDS.slice(0, 2)) writeEvent(outgoing, chunkOf(body, { word }));
-        outgoing.write('data: {"id":"half', () => incoming.socket.resetAndDestroy());
+        stream(behaviour, of);
         return;
       case 'ok':
-        this.#complete(of, renderUsage(behaviour.kind, behaviour.tokens ?? TOKENS), behaviour);
-        return;
       case 'no-usage':
-      case 'negative-usage':
-        this.#complete(of, renderUsage(behaviour.kind, behaviour.tokens ?? TOKENS));
+      case 'negative-usage': {
+        const usage = renderUsage(behaviour.kind, behaviour.tokens ?? TOKENS);
+        this.#complete(of, usage, behaviour.kind === 'ok' ? behaviour : {});
         return;
+      }
       case 'usage':
         this.#complete(of, JSON.stringify(behaviour.usage));
         return;
@@ -240,7 +233,7 @@ class Provider implements MockProvider {
   }
 
   #complete(
-    { outgoing, body }: { outgoing: ServerResponse; body: ReceivedCall['body'] },
+    { outgoing, body }: Pick<Arrived, 'outgoing' | 'body'>,
     usage: string | undefined,
     { text = WORDS.join(''), times = 1 }: { readonly text?: string; readonly times?: number } = {},
   ): void {
@@ -253,6 +246,23 @@ class Provider implements MockProvider {
     for (const event of renderEvents(body, usage, times)) writeEvent(outgoing, event);
     outgoing.end('data: [DONE]\n\n');
   }
+}
+
+/** Streams that do not end as they should, or say what they are told. */
+function stream(
+  behaviour: Extract<Behaviour, { kind: 'raw-stream' | 'stalled-stream' | 'half-stream' }>,
+  { incoming, outgoing, body }: Arrived,
+): void {
+  startEvents(outgoing);
+  if (behaviour.kind === 'raw-stream') {
+    for (const piece of behaviour.pieces) outgoing.write(piece);
+    if (behaviour.ending === 'reset') setImmediate(() => incoming.socket.resetAndDestroy());
+    else if (behaviour.ending !== 'silence') outgoing.end();
+    return;
+  }
+  for (const word of WORDS.slice(0, 2)) writeEvent(outgoing, chunkOf(body, { word }));
+  if (behaviour.kind === 'half-stream')
+    outgoing.write('data: {"id":"half', () => incoming.socket.resetAndDestroy());
 }
 
 /** Answered in full. */
