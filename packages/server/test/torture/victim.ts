@@ -47,6 +47,7 @@ export async function startAndResolve(
 ): Promise<void> {
   const startMs = performance.now();
   await keyfold.start(PATIENCE);
+  const listensMs = performance.now() - startMs;
   await until(async () => {
     const { reservations } = await readBooks(placeOf(keyfold), { withAudit: false });
     return reservations.length === 0 ? true : undefined;
@@ -54,7 +55,9 @@ export async function startAndResolve(
   const tookMs = performance.now() - startMs;
   figures.slowestRecoveryMs = Math.max(figures.slowestRecoveryMs, tookMs);
   if (tookMs > RESOLVED_WITHIN_MS)
-    throw new Violation(`${when}: what was left was resolved only ${tookMs} ms after the start`);
+    throw new Violation(
+      `${when}: what was left was resolved only ${tookMs} ms after the start; it listened after ${listensMs} ms`,
+    );
 }
 
 /** Looks at a copy of SQLite's files: whoever opens them recovers them, and that is left to Keyfold. */
