@@ -39,6 +39,8 @@ export interface KeyfoldProcess extends AsyncDisposable {
 }
 
 const COMMAND_LINE = fileURLToPath(new URL('../../cli/src/main.ts', import.meta.url));
+/** What a process that ends in order leaves for the next: half of a start from the sources is compiling them. */
+const COMPILED = join(tmpdir(), 'keyfold-compiled');
 const LISTENS = /Keyfold listens on (\S+)/g;
 const START_TIMEOUT_MS = 20_000;
 
@@ -84,6 +86,7 @@ class Process implements KeyfoldProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         PATH: process.env['PATH'],
+        NODE_COMPILE_CACHE: COMPILED,
         KEYFOLD_LISTEN: '127.0.0.1:0',
         KEYFOLD_DATA_DIR: this.dataDir,
         KEYFOLD_ADMIN_KEY_FILE: this.#adminKeyFile,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { rowsOf } from '../control/support.ts';
 import { DATABASE_KINDS } from '../databases.ts';
 import { sendJson } from '../keyfold.ts';
 import { type KeyfoldProcess, createKeyfoldProcess } from '../keyfold-process.ts';
@@ -25,6 +26,20 @@ for (const kind of DATABASE_KINDS) {
         assertRefused(await chat(), { status: 429, code: 'rate_limit_exceeded' });
       });
     }
+
+    test('after a stop has written out the refusals that it had only counted', async () => {
+      await using keyfold = await createKeyfoldProcess(kind);
+      await keyfold.start();
+      const refused = await requestOf(keyfold, 'not a key')('POST', '/v1/chat/completions', chatBody());
+      assert.equal(refused.status, 401, refused.text);
+      assert.equal(await keyfold.signal('SIGTERM'), 0);
+      await keyfold.start();
+      const events = rowsOf(await requestOf(keyfold)('GET', '/v1/audit/events?limit=100'));
+      assert.ok(
+        events.some(({ action }) => action === 'unauthenticated.refused'),
+        JSON.stringify(events),
+      );
+    });
   });
 }
 

@@ -37,6 +37,8 @@ async function tortureDatabase(
   const { kind, random, figures, name } = of;
   await using keyfold = await createKeyfoldProcess(kind);
   await keyfold.start(PATIENCE);
+  await keyfold.signal('SIGTERM');
+  await keyfold.start(PATIENCE);
   await using campaign = await Campaign.begin(keyfold, random);
   for (let round = 0; round < ROUNDS_A_DATABASE && !isDone(figures, KILL, extent); round++) {
     const when = `${name}, round ${round}`;
