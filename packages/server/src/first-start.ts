@@ -1,9 +1,10 @@
 /** The first start on an empty database: the default organization and project, and one admin key, shown once. */
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { type Id, type Nanos, formatUsd } from '@keyfold/protocol';
 import type { AuditLog } from './audit/audit-log.ts';
 import type { ProjectStore } from './tenants/project-store.ts';
 import type { Clock } from './kernel/clock.ts';
+import { createDurableFile } from './kernel/durable-files.ts';
 import type { NewId } from './kernel/new-id.ts';
 import { EVERY_PERMISSION, ORDINARY } from './keys/key.ts';
 import type { KeyIssuer, KeyRules } from './keys/issue-key.ts';
@@ -133,7 +134,7 @@ function refuseOverwriting(adminKeyFile: string | undefined): void {
 
 /** Written before the commit: a key that exists must be in somebody's hands. */
 function handOver(adminKeyFile: string | undefined, secret: string): void {
-  if (adminKeyFile !== undefined) writeFileSync(adminKeyFile, `${secret}\n`, { mode: 0o600, flag: 'wx' });
+  if (adminKeyFile !== undefined) createDurableFile(adminKeyFile, `${secret}\n`);
 }
 
 /** The credit that a new organization begins with. */

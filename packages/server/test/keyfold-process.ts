@@ -15,6 +15,8 @@ export interface ProcessLimits {
   readonly fileKibMax?: number;
   /** The process runs as this user, where the tests run as root, whom no file's mode stops. */
   readonly uid?: number;
+  /** A command that runs the process and watches it, and leaves its id and its signals to it. */
+  readonly tracer?: readonly string[];
 }
 
 export interface KeyfoldProcess extends AsyncDisposable {
@@ -23,6 +25,7 @@ export interface KeyfoldProcess extends AsyncDisposable {
   readonly adminKey: string;
   readonly dataDir: string;
   readonly databaseUrl: string | undefined;
+  readonly pid: number | undefined;
   /** Standard output and error of every process so far. */
   readonly output: string;
   /** Starts a process and waits until it listens. Throws what it printed when it ends instead. */
@@ -36,12 +39,18 @@ export interface KeyfoldProcess extends AsyncDisposable {
 }
 
 const COMMAND_LINE = fileURLToPath(new URL('../../cli/src/main.ts', import.meta.url));
+/** What a process that ends in order leaves for the next: half of a start from the sources is compiling them. */
+const COMPILED = join(tmpdir(), 'keyfold-compiled');
 const LISTENS = /Keyfold listens on (\S+)/g;
 const START_TIMEOUT_MS = 20_000;
 
-export async function createKeyfoldProcess(kind: DatabaseKind): Promise<KeyfoldProcess> {
+/** `dataDir`: with what it holds; removed in the end. A fresh one where it is absent. */
+export async function createKeyfoldProcess(
+  kind: DatabaseKind,
+  dataDir = mkdtempSync(join(tmpdir(), 'keyfold-process-')),
+): Promise<KeyfoldProcess> {
   const place = kind.name === 'postgres' ? await kind.create() : undefined;
-  return new Process(mkdtempSync(join(tmpdir(), 'keyfold-process-')), place);
+  return new Process(dataDir, place);
 }
 
 class Process implements KeyfoldProcess {
@@ -62,17 +71,22 @@ class Process implements KeyfoldProcess {
     return readFileSync(this.#adminKeyFile, 'utf8').trim();
   }
 
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   get #adminKeyFile(): string {
     return join(this.dataDir, 'admin.key');
   }
 
   spawn(environment: Environment = {}, limits: ProcessLimits = {}): void {
-    const command = [process.execPath, COMMAND_LINE, 'serve'];
+    const command = [...(limits.tracer ?? []), process.execPath, COMMAND_LINE, 'serve'];
     const child = spawn('sh', ['-c', shellScript(limits), ...command], {
       ...(limits.uid === undefined ? {} : { uid: limits.uid, gid: limits.uid }),
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         PATH: process.env['PATH'],
+        NODE_COMPILE_CACHE: COMPILED,
         KEYFOLD_LISTEN: '127.0.0.1:0',
         KEYFOLD_DATA_DIR: this.dataDir,
         KEYFOLD_ADMIN_KEY_FILE: this.#adminKeyFile,

@@ -5,10 +5,26 @@
 import { once } from 'node:events';
 import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import {
+  TOKENS,
+  WORDS,
+  chunkOf,
+  renderAnswer,
+  renderEvents,
+  renderUsage,
+  sendText,
+  startEvents,
+  writeEvent,
+} from './mock-answers.ts';
 
-/** How one call is answered. A call that asks for a stream gets one where that makes sense. */
-export type Behaviour =
-  | { readonly kind: 'ok'; readonly text?: string; readonly tokens?: TokenCount }
+/**
+ * How one call is answered. A call that asks for a stream gets one where that makes sense. `tokens` are what the provider
+ * bills; without them it bills what it answers in full.
+ */
+export type Behaviour = {
+  readonly tokens?: TokenCount | undefined;
+} & (
+  | { readonly kind: 'ok'; readonly text?: string }
   | { readonly kind: 'status'; readonly status: number; readonly headers?: Readonly<Record<string, string>> }
   /** 200, said to be JSON, and none. */
   | { readonly kind: 'garbage' }
@@ -17,6 +33,8 @@ export type Behaviour =
   | { readonly kind: 'negative-usage' }
   /** Answers in full, with this value as its usage. */
   | { readonly kind: 'usage'; readonly usage: unknown }
+  /** Answers in full, with this text where the value of its usage should be; in a stream so many times over. */
+  | { readonly kind: 'usage-text'; readonly usage: string; readonly times?: number }
   /** These pieces of an event stream, byte for byte; then its end, a break, or silence. */
   | {
       readonly kind: 'raw-stream';
@@ -30,7 +48,8 @@ export type Behaviour =
   /** Takes the request and never answers. */
   | { readonly kind: 'hang' }
   /** Takes the request and breaks the connection. */
-  | { readonly kind: 'reset' };
+  | { readonly kind: 'reset' }
+);
 
 export interface TokenCount {
   readonly input: number;
@@ -47,12 +66,14 @@ export interface MockProvider extends AsyncDisposable {
   /** A base URL for a credential. */
   readonly url: string;
   readonly calls: readonly ReceivedCall[];
-  /** Tokens of every call that was answered in full: what the provider would charge for. */
+  /** Tokens of every call that was answered in full, or that is billed anyway: what the provider would charge for. */
   readonly bill: TokenCount & { readonly calls: number };
+  /** What is billed for the call with this `user`, which a caller gives to one call alone. */
+  billOf(user: string): TokenCount | undefined;
   /** Calls whose client went away before the answer was complete. */
   readonly abandoned: number;
-  /** From now on. */
-  behave(behaviour: Behaviour): void;
+  /** From now on: always so, or as each call asks for. */
+  behave(behaviour: Behaviour | ((call: ReceivedCall) => Behaviour)): void;
   /** For the next calls, one each; then as `behave` said. */
   script(...behaviours: readonly Behaviour[]): void;
   /** Forgets what is left of the script. */
@@ -62,27 +83,42 @@ export interface MockProvider extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-const TOKENS: TokenCount = { input: 10, output: 5 };
-const WORDS = ['Hello', ' from', ' the', ' provider', '.'];
-
-export async function startMockProvider(): Promise<MockProvider> {
-  const provider = new Provider();
+/** `remembersCalls`: `calls` is kept; not where a run has too many of them. */
+export async function startMockProvider({ remembersCalls = true } = {}): Promise<MockProvider> {
+  const provider = new Provider(remembersCalls);
   await provider.listen();
   return provider;
+}
+
+interface Arrived {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+  readonly body: ReceivedCall['body'];
 }
 
 class Provider implements MockProvider {
   readonly calls: ReceivedCall[] = [];
   url = '';
   abandoned = 0;
+  readonly #remembersCalls: boolean;
+  #arrived = 0;
+  readonly #bills = new Map<string, TokenCount>();
   readonly #bill = { calls: 0, input: 0, output: 0 };
   readonly #script: Behaviour[] = [];
   readonly #waiting = new Set<{ readonly count: number; readonly resolve: () => void }>();
-  #behaviour: Behaviour = { kind: 'ok' };
+  #behaviour: Behaviour | ((call: ReceivedCall) => Behaviour) = { kind: 'ok' };
   readonly #server = createServer((incoming, outgoing) => void this.#answer(incoming, outgoing));
+
+  constructor(remembersCalls: boolean) {
+    this.#remembersCalls = remembersCalls;
+  }
 
   get bill() {
     return { ...this.#bill };
+  }
+
+  billOf(user: string): TokenCount | undefined {
+    return this.#bills.get(user);
   }
 
   async listen(): Promise<void> {
@@ -91,7 +127,7 @@ class Provider implements MockProvider {
     this.url = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/v1`;
   }
 
-  behave(behaviour: Behaviour): void {
+  behave(behaviour: Behaviour | ((call: ReceivedCall) => Behaviour)): void {
     this.#behaviour = behaviour;
   }
 
@@ -104,7 +140,7 @@ class Provider implements MockProvider {
   }
 
   arrived(count: number): Promise<void> {
-    if (this.calls.length >= count) return Promise.resolve();
+    if (this.#arrived >= count) return Promise.resolve();
     return new Promise((resolve) => {
       this.#waiting.add({ count, resolve });
     });
@@ -127,20 +163,22 @@ class Provider implements MockProvider {
     outgoing.on('close', () => {
       if (!outgoing.writableFinished) this.abandoned++;
     });
-    this.calls.push({ path: incoming.url ?? '', headers: incoming.headers, body });
+    const call = { path: incoming.url ?? '', headers: incoming.headers, body };
+    this.#arrived++;
+    if (this.#remembersCalls) this.calls.push(call);
     for (const waiting of this.#waiting) {
-      if (this.calls.length < waiting.count) continue;
+      if (this.#arrived < waiting.count) continue;
       this.#waiting.delete(waiting);
       waiting.resolve();
     }
-    this.#behaveOnce(this.#script.shift() ?? this.#behaviour, { incoming, outgoing, body });
+    const standing = this.#behaviour;
+    const behaviour = this.#script.shift() ?? (typeof standing === 'function' ? standing(call) : standing);
+    this.#charge(body, behaviour);
+    this.#behaveOnce(behaviour, { incoming, outgoing, body });
   }
 
-  #behaveOnce(
-    behaviour: Behaviour,
-    of: { incoming: IncomingMessage; outgoing: ServerResponse; body: ReceivedCall['body'] },
-  ): void {
-    const { incoming, outgoing, body } = of;
+  #behaveOnce(behaviour: Behaviour, of: Arrived): void {
+    const { incoming, outgoing } = of;
     switch (behaviour.kind) {
       case 'hang':
         return;
@@ -166,120 +204,73 @@ class Provider implements MockProvider {
         });
         return;
       case 'raw-stream':
-        this.#charge(TOKENS);
-        startEvents(outgoing);
-        for (const piece of behaviour.pieces) outgoing.write(piece);
-        if (behaviour.ending === 'reset') setImmediate(() => incoming.socket.resetAndDestroy());
-        else if (behaviour.ending !== 'silence') outgoing.end();
-        return;
       case 'stalled-stream':
-        startEvents(outgoing);
-        for (const word of WORDS.slice(0, 2)) writeEvent(outgoing, chunkOf(body, { word }));
-        return;
       case 'half-stream':
-        startEvents(outgoing);
-        for (const word of WORDS.slice(0, 2)) writeEvent(outgoing, chunkOf(body, { word }));
-        outgoing.write('data: {"id":"half', () => incoming.socket.resetAndDestroy());
+        stream(behaviour, of);
         return;
       case 'ok':
       case 'no-usage':
-      case 'negative-usage':
+      case 'negative-usage': {
+        const usage = renderUsage(behaviour.kind, behaviour.tokens ?? TOKENS);
+        this.#complete(of, usage, behaviour.kind === 'ok' ? behaviour : {});
+        return;
+      }
       case 'usage':
-        this.#complete(behaviour, { outgoing, body });
+        this.#complete(of, JSON.stringify(behaviour.usage));
+        return;
+      case 'usage-text':
+        this.#complete(of, behaviour.usage, behaviour);
     }
   }
 
-  #charge({ input, output }: TokenCount): void {
+  #charge(body: ReceivedCall['body'], behaviour: Behaviour): void {
+    const tokens = behaviour.tokens ?? (BILLED.has(behaviour.kind) ? TOKENS : undefined);
+    if (tokens === undefined) return;
     this.#bill.calls++;
-    this.#bill.input += input;
-    this.#bill.output += output;
+    this.#bill.input += tokens.input;
+    this.#bill.output += tokens.output;
+    if (typeof body['user'] === 'string') this.#bills.set(body['user'], tokens);
   }
 
   #complete(
-    behaviour: Extract<Behaviour, { kind: 'ok' | 'no-usage' | 'negative-usage' | 'usage' }>,
-    { outgoing, body }: { outgoing: ServerResponse; body: ReceivedCall['body'] },
+    { outgoing, body }: Pick<Arrived, 'outgoing' | 'body'>,
+    usage: string | undefined,
+    { text = WORDS.join(''), times = 1 }: { readonly text?: string; readonly times?: number } = {},
   ): void {
-    const tokens = (behaviour.kind === 'ok' ? behaviour.tokens : undefined) ?? TOKENS;
-    const text = (behaviour.kind === 'ok' ? behaviour.text : undefined) ?? WORDS.join('');
-    const usage = usageOf(behaviour, tokens);
-    this.#charge(tokens);
-    if (body['stream'] === true) {
-      startEvents(outgoing);
-      for (const word of WORDS) writeEvent(outgoing, chunkOf(body, { word }));
-      writeEvent(outgoing, chunkOf(body, { isLast: true }));
-      if (usage !== undefined && wantsUsage(body))
-        writeEvent(outgoing, { ...chunkOf(body, {}), choices: [], usage });
-      outgoing.end('data: [DONE]\n\n');
+    if (body['stream'] !== true) {
+      const answer = renderAnswer(body, text, usage);
+      sendText(outgoing, { status: 200, type: 'application/json', text: answer });
       return;
     }
-    const content =
-      body['input'] === undefined
-        ? {
-            ...headOf(body, 'chat.completion'),
-            choices: [{ index: 0, message: { role: 'assistant', content: text }, finish_reason: 'stop' }],
-          }
-        : { ...headOf(body, 'list'), data: [{ object: 'embedding', index: 0, embedding: [0, 0.6, 0.8] }] };
-    const answer = { ...content, ...(usage === undefined ? {} : { usage }) };
-    sendText(outgoing, { status: 200, type: 'application/json', text: JSON.stringify(answer) });
+    startEvents(outgoing);
+    for (const event of renderEvents(body, usage, times)) writeEvent(outgoing, event);
+    outgoing.end('data: [DONE]\n\n');
   }
 }
 
-function usageOf(
-  behaviour: Extract<Behaviour, { kind: 'ok' | 'no-usage' | 'negative-usage' | 'usage' }>,
-  { input, output }: TokenCount,
-): unknown {
-  if (behaviour.kind === 'no-usage') return undefined;
-  if (behaviour.kind === 'usage') return behaviour.usage;
-  const sign = behaviour.kind === 'negative-usage' ? -1 : 1;
-  return {
-    prompt_tokens: input * sign,
-    completion_tokens: output * sign,
-    total_tokens: (input + output) * sign,
-  };
-}
-
-function wantsUsage(body: ReceivedCall['body']): boolean {
-  const options = body['stream_options'];
-  return (
-    typeof options === 'object' &&
-    options !== null &&
-    'include_usage' in options &&
-    options.include_usage === true
-  );
-}
-
-function headOf(body: ReceivedCall['body'], object: string) {
-  return { id: 'chatcmpl-mock', object, created: 1_700_000_000, model: body['model'] };
-}
-
-function chunkOf(body: ReceivedCall['body'], of: { readonly word?: string; readonly isLast?: boolean }) {
-  return {
-    ...headOf(body, 'chat.completion.chunk'),
-    choices: [
-      {
-        index: 0,
-        delta: of.word === undefined ? {} : { content: of.word },
-        finish_reason: of.isLast === true ? 'stop' : null,
-      },
-    ],
-  };
-}
-
-function startEvents(outgoing: ServerResponse): void {
-  outgoing.writeHead(200, { 'content-type': 'text/event-stream' });
-}
-
-function writeEvent(outgoing: ServerResponse, event: object): void {
-  outgoing.write(`data: ${JSON.stringify(event)}\n\n`);
-}
-
-function sendText(
-  outgoing: ServerResponse,
-  of: { readonly status: number; readonly type: string; readonly text: string },
+/** Streams that do not end as they should, or say what they are told. */
+function stream(
+  behaviour: Extract<Behaviour, { kind: 'raw-stream' | 'stalled-stream' | 'half-stream' }>,
+  { incoming, outgoing, body }: Arrived,
 ): void {
-  outgoing.writeHead(of.status, {
-    'content-type': of.type,
-    'content-length': String(Buffer.byteLength(of.text)),
-  });
-  outgoing.end(of.text);
+  startEvents(outgoing);
+  if (behaviour.kind === 'raw-stream') {
+    for (const piece of behaviour.pieces) outgoing.write(piece);
+    if (behaviour.ending === 'reset') setImmediate(() => incoming.socket.resetAndDestroy());
+    else if (behaviour.ending !== 'silence') outgoing.end();
+    return;
+  }
+  for (const word of WORDS.slice(0, 2)) writeEvent(outgoing, chunkOf(body, { word }));
+  if (behaviour.kind === 'half-stream')
+    outgoing.write('data: {"id":"half', () => incoming.socket.resetAndDestroy());
 }
+
+/** Answered in full. */
+const BILLED: ReadonlySet<Behaviour['kind']> = new Set([
+  'ok',
+  'no-usage',
+  'negative-usage',
+  'usage',
+  'usage-text',
+  'raw-stream',
+]);

@@ -35,6 +35,19 @@ export function limiterContract(name: string, create: (clock: ManualClock) => Li
       }
     });
 
+    test('a wall clock that jumps gives nothing back and takes nothing', async () => {
+      const { limiter, clock } = setUp();
+      const limits = { ...NONE, requestsPerMinute: 2 };
+      const admit = async () => !((await limiter.admit([{ id: 'key', limits }], 0)) instanceof Denial);
+      assert.deepEqual([await admit(), await admit(), await admit()], [true, true, false]);
+      for (const byMs of [86_400_000, -2 * 86_400_000]) {
+        clock.setTo(clock.nowMs() + byMs);
+        assert.equal(await admit(), false);
+      }
+      clock.advance(60_000);
+      assert.equal(await admit(), true);
+    });
+
     test('a call under the limits of two keys passes both or touches none', async () => {
       const { limiter } = setUp();
       const wide = { id: 'parent', limits: { ...NONE, requestsPerMinute: 3, tokensPerMinute: 100 } };

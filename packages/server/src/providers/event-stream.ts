@@ -2,6 +2,7 @@
  * Responsible for finding server-sent events in a stream that is cut into chunks anywhere (HTML standard, "Server-sent
  * events"; lines end in LF or CRLF), in bounded memory, and for looking into one of them.
  */
+import { JsonRefusal, parseJsonObject } from '../kernel/json-scan.ts';
 
 /** The longest event that is looked into. An event that carries usage has some hundreds of bytes. */
 export const EVENT_BYTES_MAX = 65_536;
@@ -107,17 +108,15 @@ function skipSpace(event: Buffer, from: number): number {
   return at;
 }
 
-/** The event's data, its lines joined as the standard says, if that is a JSON object. Never throws. */
+/**
+ * The event's data, its lines joined as the standard says, if that is a JSON object that every parser reads alike: one
+ * that says a thing twice is none. Never throws.
+ */
 export function parseEventData(event: Buffer): Readonly<Record<string, unknown>> | undefined {
   const lines: string[] = [];
   for (const line of event.toString('utf8').split(/\r?\n/)) {
     if (line.startsWith('data:')) lines.push(line.slice(line[5] === ' ' ? 6 : 5));
   }
-  try {
-    const value: unknown = JSON.parse(lines.join('\n'));
-    if (typeof value === 'object' && value !== null) return value as Readonly<Record<string, unknown>>;
-  } catch {
-    // A provider may send anything; what cannot be read is the same as what is not an object.
-  }
-  return undefined;
+  const data = parseJsonObject(Buffer.from(lines.join('\n')));
+  return data instanceof JsonRefusal ? undefined : data;
 }

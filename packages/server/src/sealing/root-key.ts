@@ -3,8 +3,9 @@
  * No derived key serves two purposes, and the root key itself encrypts and authenticates nothing.
  */
 import { createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { createDurableFile, makeDurableFolder } from '../kernel/durable-files.ts';
 import type { RandomSource } from '../kernel/random.ts';
 
 export const ROOT_KEY_BYTES = 32;
@@ -47,11 +48,11 @@ export function readRootKey(file: string): RootKey {
   return new RootKey(Buffer.from(text, 'hex'));
 }
 
-/** Reads the root key, or makes one where there is none yet. */
+/** Reads the root key, or makes one where there is none yet: it is on the disk before anything hangs on it. */
 export function openRootKey(file: string, random: RandomSource): RootKey {
   if (!existsSync(file)) {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    writeFileSync(file, `${random.bytes(ROOT_KEY_BYTES).toString('hex')}\n`, { mode: 0o600, flag: 'wx' });
+    makeDurableFolder(dirname(file));
+    createDurableFile(file, `${random.bytes(ROOT_KEY_BYTES).toString('hex')}\n`);
   }
   return readRootKey(file);
 }

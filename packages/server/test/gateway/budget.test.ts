@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { rowsOf } from '../control/support.ts';
+import { rowsOf, textAt } from '../control/support.ts';
 import type { Answer, Body } from '../keyfold.ts';
 import {
   type Gateway,
@@ -101,6 +101,85 @@ describeGateway('a budget of 5.00 dollars and 1,000 calls at once of 0.10 each',
     }
   });
 
+  for (const exhausted of ['key', 'parent', 'project', 'organization'] as const) {
+    test(`a call under budgets of four scopes whose ${exhausted} has no room holds nothing on the others`, async () => {
+      const keyfold = gateway().keyfold;
+      const { body: project } = await keyfold.request('POST', '/v1/projects', { name: `full ${exhausted}` });
+      const capOf = (scope: string) => (scope === exhausted ? '0.05' : '50');
+      const parent = await prepare({
+        project_id: project['id'],
+        budgets: { total_usd: capOf('parent') },
+      });
+      const born = await keyfold.request(
+        'POST',
+        '/v1/keys/self/children',
+        { budgets: { total_usd: capOf('key') } },
+        parent.secret,
+      );
+      assert.equal(born.status, 201, born.text);
+      const child = { id: textAt(born, 'id'), secret: textAt(born, 'api_key') };
+      const set: string[] = [];
+      for (const scope of ['project', 'organization']) {
+        const of = scope === 'project' ? { scope_id: project['id'] } : {};
+        const budget = { scope, ...of, period: 'total', cap_usd: capOf(scope) };
+        set.push(textAt(await keyfold.request('PUT', '/v1/budgets', budget), 'id'));
+      }
+      const before = gateway().provider.calls.length;
+      const error = assertRefused(await call(gateway(), child.secret, BODY), {
+        status: 402,
+        code: 'budget_exhausted',
+      });
+      assert.equal(error['scope'], exhausted === 'parent' ? 'key' : exhausted);
+      assert.equal(gateway().provider.calls.length, before);
+      const scopes = [child.id, parent.id, ...set];
+      const budgets = rowsOf(await keyfold.request('GET', '/v1/budgets?limit=100')).filter(
+        ({ id, scope_id: scopeId }) => scopes.includes(String(id)) || scopes.includes(String(scopeId)),
+      );
+      assert.equal(budgets.length, 4, JSON.stringify(budgets));
+      for (const budget of budgets)
+        assert.deepEqual([Number(budget['posted_usd']), Number(budget['held_usd'])], [0, 0]);
+      for (const id of set) assert.equal((await keyfold.request('DELETE', `/v1/budgets/${id}`)).status, 204);
+    });
+  }
+
+  test('nested budgets of 2, 3 and 5 dollars on key, project and organization are each spent to the cent', async () => {
+    const keyfold = gateway().keyfold;
+    const [inner, outer] = [await addProject(gateway(), 'inner'), await addProject(gateway(), 'outer')];
+    const capped = await prepare({ project_id: inner, budgets: { total_usd: '2.00' } });
+    const beside = await prepare({ project_id: inner });
+    const outside = await prepare({ project_id: outer });
+    const project = { scope: 'project', scope_id: inner, period: 'total', cap_usd: '3.00' };
+    const organization = { scope: 'organization', period: 'total', cap_usd: '5.00' };
+    const ids = [
+      textAt(await keyfold.request('PUT', '/v1/budgets', project), 'id'),
+      textAt(await keyfold.request('PUT', '/v1/budgets', organization), 'id'),
+    ];
+    // Of the thousand, 970 want what 20 can have; the others are as many as have room beside these.
+    const secrets = [
+      ...Array.from({ length: 970 }, () => capped.secret),
+      ...Array.from({ length: 10 }, () => beside.secret),
+      ...Array.from({ length: 20 }, () => outside.secret),
+    ];
+    const before = gateway().provider.calls.length;
+    const answers = await Promise.all(
+      secrets.map(async (secret) => ({ secret, answer: await call(gateway(), secret, BODY) })),
+    );
+    const countOf = (wanted: string) =>
+      answers.filter(({ secret, answer }) => secret === wanted && answer.status === 200).length;
+    assert.deepEqual(
+      [capped, beside, outside].map(({ secret }) => countOf(secret)),
+      [20, 10, 20],
+    );
+    assert.ok(answers.every(({ answer }) => answer.status === 200 || answer.status === 402));
+    assert.equal(gateway().provider.calls.length, before + 50);
+    const budgets = rowsOf(await keyfold.request('GET', '/v1/budgets?limit=100'));
+    const spentBy = (id: string) =>
+      budgets.find((budget) => budget['id'] === id || budget['scope_id'] === id);
+    assertSpent(spentBy(capped.id), '2.00');
+    for (const [index, usd] of ['3.00', '5.00'].entries()) assertSpent(spentBy(ids[index] ?? ''), usd);
+    for (const id of ids) assert.equal((await keyfold.request('DELETE', `/v1/budgets/${id}`)).status, 204);
+  });
+
   test('calls that a budget refuses use up nothing of the rate limits', async () => {
     const limits = { requests_per_minute: CALLS, tokens_per_minute: 1_000_000, concurrent_requests: CALLS };
     const key = await prepare({ budgets: { total_usd: '5.00' }, limits });
@@ -156,6 +235,10 @@ async function callAtOnce(
     refused: refused.length,
     reached: gateway.provider.calls.length - before,
   };
+}
+
+async function addProject({ keyfold }: Gateway, name: string): Promise<string> {
+  return textAt(await keyfold.request('POST', '/v1/projects', { name }), 'id');
 }
 
 function assertSpent(budget: Body | undefined, usd: string): void {

@@ -147,6 +147,21 @@ const USAGE: readonly [string, Behaviour, readonly string[]][] = [
   ['one without output', usage({ prompt_tokens: 10 }), ['usage_missing', 'estimated']],
   ['one that is a list', usage([10, 5]), ['usage_malformed', 'estimated']],
   [
+    'one beyond all numbers',
+    usageText('{"prompt_tokens":10,"completion_tokens":1e999}'),
+    ['usage_not_finite', 'estimated'],
+  ],
+  [
+    'one that counts the same thing twice',
+    usageText('{"prompt_tokens":10,"completion_tokens":5,"completion_tokens":1}'),
+    ['usage_malformed', 'estimated'],
+  ],
+  [
+    'there twice',
+    usageText('{"prompt_tokens":10,"completion_tokens":5},"usage":{"prompt_tokens":1,"completion_tokens":1}'),
+    ['usage_malformed', 'estimated'],
+  ],
+  [
     'one of ten times the output that the model can have',
     usage({ prompt_tokens: 10, completion_tokens: 1_000 }),
     ['usage_impossible', 'estimated'],
@@ -233,24 +248,61 @@ describeGateway('when the provider', { config: CONFIG }, (gateway) => {
     );
   });
 
-  test('reports more input than the model can read, what it can read is charged, and flagged', async () => {
-    await addBounded(gateway());
+  for (const stream of [false, true]) {
+    test(`reports ten times the input that the model can read${stream ? ', in a stream' : ''}, what it can read is charged, and flagged`, async () => {
+      await addBounded(gateway());
+      const key = await issueKey(gateway(), { budgets: { total_usd: '1' } });
+      gateway().provider.script({ kind: 'ok', tokens: { input: 1_000_000, output: 5 } });
+      const body = chatBody({ model: BOUNDED.name, stream });
+      assert.equal((await call(gateway(), key.secret, body)).status, 200);
+      const row = await onlyCall(gateway(), key);
+      assert.deepEqual(
+        [row['cost_usd'], row['flags'], row['provenance']],
+        ['0.10001', ['usage_impossible', 'estimated', 'overrun'], 'estimated'],
+      );
+    });
+  }
+
+  for (const stream of [false, true]) {
+    const where = stream ? ' in a stream' : '';
+    test(`reports usage of zero${where}, zero is what is charged`, async () => {
+      const key = await issueKey(gateway(), { budgets: { total_usd: '1' } });
+      gateway().provider.script({ kind: 'ok', tokens: { input: 0, output: 0 } });
+      assert.equal((await call(gateway(), key.secret, chatBody({ stream }))).status, 200);
+      const row = await onlyCall(gateway(), key);
+      assert.deepEqual([Number(row['cost_usd']), row['flags'], row['provenance']], [0, [], 'provider']);
+    });
+
+    test(`reports usage of NaN${where}, which is no JSON, the whole hold is charged and flagged`, async () => {
+      const key = await issueKey(gateway(), { budgets: { total_usd: '1' } });
+      gateway().provider.script(usageText('{"prompt_tokens":10,"completion_tokens":NaN}'));
+      const answer = await call(gateway(), key.secret, chatBody({ stream }));
+      const ending = stream
+        ? { status: 200, flags: ['usage_malformed', 'estimated'] }
+        : { status: 502, flags: ['usage_unreadable', 'estimated'], error: 'provider_error' };
+      await assertBooked(gateway(), { key, answer, expected: { ...ending, charge: 'hold' } });
+    });
+  }
+
+  test('reports the same usage twice in a stream, it is charged once', async () => {
     const key = await issueKey(gateway(), { budgets: { total_usd: '1' } });
-    gateway().provider.script({ kind: 'ok', tokens: { input: 1_000_000, output: 5 } });
-    assert.equal((await call(gateway(), key.secret, chatBody({ model: BOUNDED.name }))).status, 200);
+    gateway().provider.script({ ...usageText('{"prompt_tokens":10,"completion_tokens":5}'), times: 2 });
+    assert.equal((await call(gateway(), key.secret, chatBody({ stream: true }))).status, 200);
     const row = await onlyCall(gateway(), key);
-    assert.deepEqual(
-      [row['cost_usd'], row['flags'], row['provenance']],
-      ['0.10001', ['usage_impossible', 'estimated', 'overrun'], 'estimated'],
-    );
+    assert.deepEqual([row['cost_usd'], row['flags'], row['provenance']], ['0.00002', [], 'provider']);
   });
 
-  test('reports usage of zero, zero is what is charged', async () => {
+  test('takes back in a stream what it has reported, neither is believed: the whole hold is charged and flagged', async () => {
     const key = await issueKey(gateway(), { budgets: { total_usd: '1' } });
-    gateway().provider.script({ kind: 'ok', tokens: { input: 0, output: 0 } });
-    assert.equal((await call(gateway(), key.secret)).status, 200);
-    const row = await onlyCall(gateway(), key);
-    assert.deepEqual([Number(row['cost_usd']), row['flags'], row['provenance']], [0, [], 'provider']);
+    const report = (output: number) => {
+      const usage = { prompt_tokens: 10, completion_tokens: output };
+      return `data: ${JSON.stringify({ id: 'c', choices: [], usage })}\n\n`;
+    };
+    const pieces = [report(5), report(1), report(5), 'data: [DONE]\n\n'];
+    gateway().provider.script({ kind: 'raw-stream', pieces });
+    const answer = await call(gateway(), key.secret, chatBody({ stream: true }));
+    const flags = ['usage_malformed', 'estimated'];
+    await assertBooked(gateway(), { key, answer, expected: { status: 200, charge: 'hold', flags } });
   });
 
   for (const wantsUsage of [false, true]) {
@@ -328,6 +380,10 @@ describeGateway('when the provider', { config: CONFIG }, (gateway) => {
     });
   }
 });
+
+function usageText(usage: string): Extract<Behaviour, { kind: 'usage-text' }> {
+  return { kind: 'usage-text', usage };
+}
 
 function usage(value: unknown): Behaviour {
   return { kind: 'usage', usage: value };

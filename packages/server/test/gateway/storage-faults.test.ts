@@ -3,7 +3,8 @@ import { chmodSync, chownSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import pg from 'pg';
-import { rowsOf } from '../control/support.ts';
+import { signedFetch } from '../../../sdk/src/signing/index.ts';
+import { rowsOf, textAt } from '../control/support.ts';
 import { DATABASE_KINDS, type DatabaseKind } from '../databases.ts';
 import { type Answer, sendJson } from '../keyfold.ts';
 import { type KeyfoldProcess, createKeyfoldProcess } from '../keyfold-process.ts';
@@ -27,6 +28,8 @@ describe('a full disk', () => {
     await addModel(admin, { name: MODEL, input: '1', output: '2' });
     const key = await issueKey(admin, { budgets: { total_usd: '1' } });
     const chat = () => send(keyfold, { path: '/v1/chat/completions', body: chatBody(), secret: key.secret });
+    const signed = await createSigned(keyfold);
+    assert.equal(await signed(), 200);
 
     // A small commit may fit where a larger one did not: full is when one call after another is refused.
     let refused = 0;
@@ -39,6 +42,9 @@ describe('a full disk', () => {
       assertRefused(answer, { status: 503, code: 'unavailable' });
       assert.equal(provider.calls.length, seen, 'nothing reaches the provider without a reservation');
     }
+    const seen = provider.calls.length;
+    assert.equal(await signed(), 503, 'a signature that cannot be used up is not accepted');
+    assert.equal(provider.calls.length, seen);
     const changed = await clientOf(keyfold).request('POST', '/v1/projects', { name: 'no record, no change' });
     assert.equal(changed.status, 503, changed.text);
     assert.equal((await clientOf(keyfold).request('GET', '/healthz')).status, 200);
@@ -166,10 +172,13 @@ describe('PostgreSQL that is away', () => {
     const key = await issueKey(admin, { budgets: { total_usd: '1' }, rate_limit: 100 });
     const chat = () => send(keyfold, { path: '/v1/chat/completions', body: chatBody(), secret: key.secret });
     assert.equal((await chat()).status, 200);
+    const signed = await createSigned(keyfold);
+    assert.equal(await signed(), 200);
     await allowConnections(keyfold, false);
     await endSessions(keyfold);
     const seen = provider.calls.length;
     for (let turn = 0; turn < 5; turn++) assertRefused(await chat(), { status: 503, code: 'unavailable' });
+    assert.equal(await signed(), 503, 'a signature that cannot be used up is not accepted');
     const changed = await clientOf(keyfold).request('POST', '/v1/projects', { name: 'not now' });
     assert.equal(changed.status, 503, changed.text);
     await until(async () =>
@@ -184,6 +193,28 @@ describe('PostgreSQL that is away', () => {
     assert.equal(await keyfold.signal('SIGTERM'), 0, keyfold.output);
   });
 });
+
+/** Calls with a key that must sign, and tells the status of the answer. */
+async function createSigned(keyfold: KeyfoldProcess): Promise<() => Promise<number>> {
+  const created = await clientOf(keyfold).request('POST', '/v1/keys', {
+    permissions: ['chat'],
+    signing: { required: true },
+  });
+  const signing = {
+    version: '2',
+    keyId: textAt(created, 'id'),
+    signingSecret: textAt(created, 'signing_secret'),
+  } as const;
+  const send = signedFetch(signing);
+  return async () => {
+    const { status } = await send(`${keyfold.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(chatBody()),
+    });
+    return status;
+  };
+}
 
 function kindOf(name: DatabaseKind['name']): DatabaseKind {
   const kind = DATABASE_KINDS.find((each) => each.name === name);

@@ -5,6 +5,7 @@ import { type ServerResponse, createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { rowsOf } from '../control/support.ts';
+import { createRandom } from '../seeded-random.ts';
 import {
   type Gateway,
   type IssuedKey,
@@ -241,15 +242,4 @@ async function allCalls({ keyfold }: Gateway, key: IssuedKey): Promise<Record<st
     if (page.body['has_more'] !== true) return rows;
     after = `&after=${String(page.body['last_id'])}`;
   }
-}
-
-/** Mulberry32: small, fast, and the same everywhere. */
-function createRandom(from: number): () => number {
-  let state = from >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -5,6 +5,7 @@
 import { EventSplitter, mayHaveValue, NONE, parseEventData } from '../event-stream.ts';
 import type { Endpoint, ModelCall, StreamSummary, StreamTap, UsageReading } from '../provider.ts';
 import { type Fields, fieldsOf } from '../strict-usage.ts';
+import { sumInput, sumOutput } from '../sum-usage.ts';
 import { mapUsage } from './map-usage.ts';
 
 /** In what a vendor's stream may differ. */
@@ -98,8 +99,7 @@ export class OpenAiStreamTap implements StreamTap {
     }
     const usage = data['usage'];
     if (usage === undefined || usage === null) return false;
-    // Servers that report as they go repeat the running total: the last one counts.
-    this.#reading = this.#manners.mapUsage(this.#call.endpoint, usage, data);
+    this.#reading = followingReading(this.#reading, this.#manners.mapUsage(this.#call.endpoint, usage, data));
     const choices = data['choices'];
     return Array.isArray(choices) && choices.length === 0 && typeof usage === 'object';
   }
@@ -110,6 +110,20 @@ export class OpenAiStreamTap implements StreamTap {
     return this.#manners.interruptions.some((reason) => reasons.includes(reason));
   }
 }
+
+/**
+ * Servers that report as they go repeat the running total: the last one counts. A total only grows: after one that was
+ * taken back nothing is believed.
+ */
+function followingReading(before: UsageReading | undefined, next: UsageReading): UsageReading {
+  if (before === FALLEN) return FALLEN;
+  if (before === undefined || 'problem' in before || 'problem' in next) return next;
+  const hasFallen =
+    sumInput(next.usage) < sumInput(before.usage) || sumOutput(next.usage) < sumOutput(before.usage);
+  return hasFallen ? FALLEN : next;
+}
+
+const FALLEN: UsageReading = { problem: 'malformed' };
 
 const USUAL: StreamManners = { mapUsage, interruptions: [] };
 

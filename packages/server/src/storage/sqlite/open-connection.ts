@@ -1,7 +1,7 @@
 /** Opens the SQLite files: takes the process lock, sets and reads back durability, migrates. Runs inside the worker. */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { makeDurableFolder } from '../../kernel/durable-files.ts';
 import {
   FACTS_TABLE,
   type MigrationSql,
@@ -30,7 +30,7 @@ export function openConnection(settings: WorkerSettings): Connection {
     const db = new DatabaseSync(file, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
     return { db, release: () => undefined };
   }
-  mkdirSync(settings.directory, { recursive: true, mode: 0o700 });
+  makeDurableFolder(settings.directory);
   const lock = takeLock(join(settings.directory, LOCK_FILE));
   try {
     const db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });

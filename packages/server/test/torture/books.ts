@@ -1,0 +1,116 @@
+/** Torture: reads Keyfold's books out of its database, past Keyfold, all of them as of one moment. */
+import { DatabaseSync } from 'node:sqlite';
+import pg from 'pg';
+import { readIntegersAsBigint } from '../../src/storage/postgres/read-integers.ts';
+
+/** Where a database is: the file of an SQLite, or the URL of a PostgreSQL. */
+export type BooksPlace = { readonly file: string } | { readonly url: string };
+
+export interface BookedCall {
+  readonly id: string;
+  readonly key_id: string;
+  readonly resolution: 'settlement' | 'release' | 'expiry';
+  readonly flags: string | null;
+  readonly held_nanos: bigint;
+  readonly cost_nanos: bigint;
+  readonly reserved_at: bigint;
+  readonly resolved_at: bigint;
+}
+
+export interface OpenReservation {
+  readonly id: string;
+  readonly boot: string;
+  readonly held_nanos: bigint;
+  readonly reserved_at: bigint;
+  /** JSON; its second part lists the budget and the period of each hold. */
+  readonly call: string;
+}
+
+export interface BookedBalance {
+  readonly budget_id: string;
+  readonly period_start: bigint;
+  readonly posted_nanos: bigint;
+  readonly held_nanos: bigint;
+}
+
+export interface BookedBudget {
+  readonly id: string;
+  readonly scope_id: string;
+  readonly period: 'day' | 'month' | 'total';
+  readonly cap_nanos: bigint;
+}
+
+export interface AuditRow {
+  readonly node: bigint;
+  readonly sequence: bigint;
+  readonly record: string;
+  readonly head: string;
+}
+
+export interface Books {
+  readonly calls: readonly BookedCall[];
+  readonly reservations: readonly OpenReservation[];
+  readonly balances: readonly BookedBalance[];
+  readonly budgets: readonly BookedBudget[];
+  readonly audit: readonly AuditRow[];
+}
+
+const QUERIES: Readonly<Record<keyof Books, string>> = {
+  calls:
+    'select id, key_id, resolution, flags, held_nanos, cost_nanos, reserved_at, resolved_at from calls order by id',
+  reservations: 'select id, boot, held_nanos, reserved_at, call from reservations order by id',
+  balances: 'select * from balances',
+  budgets: 'select id, scope_id, period, cap_nanos from budgets',
+  audit: 'select node, sequence, record, head from audit_records order by node, sequence',
+};
+
+/** Without the audit log, which is most of it, where it is left out. */
+export async function readBooks(place: BooksPlace, { withAudit = true } = {}): Promise<Books> {
+  const queries = Object.entries(QUERIES).filter(([name]) => withAudit || name !== 'audit');
+  return 'file' in place ? readSqlite(place.file, queries) : readPostgres(place.url, queries);
+}
+
+type Queries = readonly (readonly [string, string])[];
+
+function readSqlite(file: string, queries: Queries): Books {
+  const db = new DatabaseSync(file, { readOnly: true, timeout: 5_000 });
+  try {
+    db.exec('begin');
+    const rowsOf = (sql: string) => {
+      const statement = db.prepare(sql);
+      statement.setReadBigInts(true);
+      return statement.all();
+    };
+    return toBooks(queries.map(([name, sql]) => [name, rowsOf(sql)]));
+  } finally {
+    db.close();
+  }
+}
+
+async function readPostgres(url: string, queries: Queries): Promise<Books> {
+  const client = new pg.Client({ connectionString: url, types: readIntegersAsBigint });
+  await client.connect();
+  try {
+    await client.query('begin isolation level repeatable read read only');
+    const read: [string, unknown[]][] = [];
+    for (const [name, sql] of queries) read.push([name, (await client.query<object>(sql)).rows]);
+    return toBooks(read);
+  } finally {
+    await client.end();
+  }
+}
+
+function toBooks(read: readonly (readonly [string, readonly unknown[]])[]): Books {
+  return { audit: [], ...Object.fromEntries(read) } as unknown as Books;
+}
+
+/** What `pragma integrity_check` says of a file; `ok` and nothing else when it is whole. */
+export function checkIntegrity(file: string): string {
+  const db = new DatabaseSync(file);
+  try {
+    const rows = db.prepare('pragma integrity_check').all();
+    return rows.map((row) => String(row['integrity_check'])).join('; ');
+  } finally {
+    db.close();
+  }
+}
