@@ -167,11 +167,13 @@ export class Ledger {
     for (const balance of reservation.holds) {
       steps.push({ balance, posted: resolution.cost, held: -reservation.held });
     }
-    steps.push(
-      this.#sql.insertCall(reservation, { ...resolved, resolvedAtMs }),
-      this.#audit.step(resolutionEvent(reservation, resolved)),
-    );
-    const outcome = await this.#database.commit({ steps }, 'soon');
+    const { source, steps: recording } = this.#sql.recordCall(reservation, { ...resolved, resolvedAtMs });
+    steps.push(...recording, this.#audit.step(resolutionEvent(reservation, resolved)));
+    const outcome = await this.#database.commit({ steps }, 'soon').catch((error: unknown) => {
+      source.onDoubt();
+      throw error;
+    });
+    if (outcome.committed) source.onDurable();
     return outcome.committed;
   }
 }

@@ -12,6 +12,33 @@ type LaterNullableInteger = ColumnType<
 >;
 type NullableInteger = ColumnType<bigint | null, bigint | number | null, bigint | number | null>;
 
+/** An id without its prefix, 16 bytes: a blob, or on PostgreSQL a `uuid`, which has no header. See `ledger/packed-id.ts`. */
+type PackedId = Uint8Array | string;
+
+/** The classes of tokens, each a column; what was not used is null in a call. */
+export const TOKEN_COLUMNS = [
+  'input_tokens',
+  'cached_input_tokens',
+  'cache_write_tokens',
+  'audio_input_tokens',
+  'image_input_tokens',
+  'output_tokens',
+  'reasoning_tokens',
+  'audio_output_tokens',
+  'image_output_tokens',
+] as const;
+
+type TokenColumns<Type> = Readonly<Record<(typeof TOKEN_COLUMNS)[number], Type>>;
+
+type UsageSums = {
+  /** Hours, or days, since 1970, of when the calls were reserved. */
+  start: Integer;
+  source: Integer;
+  /** Without second attempts. */
+  calls: Integer;
+  cost_nanos: Integer;
+} & TokenColumns<NullableInteger>;
+
 export interface Schema {
   /** Facts about this installation: schema version, root key check. */
   facts: { name: string; value: string };
@@ -120,45 +147,54 @@ export interface Schema {
     /** JSON: what recovery needs to resolve the call without the process that made it. */
     call: string;
   };
-  /** The ledger's settlements, one row a call. Never updated. */
-  calls: {
-    id: string;
+  /**
+   * Who called what, and through what, stored once for all calls that have it in common: a call refers to it by number.
+   * Ids, names and `endpoint` are text. Never updated, never deleted.
+   */
+  call_sources: {
+    no: Generated<bigint>;
+    /** Of all that follows, by which a call finds its source; null of rows that are older than this table. */
+    digest: string | null;
     organization_id: string;
     project_id: string;
     key_id: string;
-    key_version: Integer;
-    request_id: string;
     endpoint: string;
     provider: string;
     model: string;
     credential_id: string | null;
+    /** The route that the client asked for, where it was one. */
+    route: string | null;
+  };
+  /**
+   * The ledger's settlements, one row a call. Never updated; deleted only when they are older than they must be kept. Small,
+   * since there are millions: what is usual takes no room.
+   */
+  calls: {
+    id: PackedId;
+    request_id: PackedId;
+    /** The number of its row in `call_sources`. */
+    source: Integer;
+    key_version: Integer;
+    /** From 1: a call that is retried or falls back has a row for each attempt, all with its request id. */
+    attempt: Integer;
     streamed: Integer;
-    /** `settlement`, `release` or `expiry`. */
-    resolution: string;
-    /** Of its figures: `provider`, `counted` or `estimated`. */
-    provenance: string;
+    /** How it ended and where its figures come from, by their numbers in `ledger/call-row.ts`. */
+    resolution: Integer;
+    provenance: Integer;
     status: Integer;
     error: string | null;
     /** Space-separated: what was odd about this call's usage, such as `overrun`. */
     flags: string | null;
-    input_tokens: Integer;
-    cached_input_tokens: Integer;
-    cache_write_tokens: Integer;
-    output_tokens: Integer;
-    reasoning_tokens: Integer;
-    audio_input_tokens: LaterInteger;
-    image_input_tokens: LaterInteger;
-    audio_output_tokens: LaterInteger;
-    image_output_tokens: LaterInteger;
     held_nanos: Integer;
     cost_nanos: Integer;
     reserved_at: Integer;
-    resolved_at: Integer;
-    /** From 1: a call that is retried or falls back has a row for each attempt, all with its request id. */
-    attempt: LaterInteger;
-    /** The route that the client asked for, where it was one. */
-    route: string | null;
-  };
+    /** From its reservation to its resolution. */
+    duration_ms: Integer;
+  } & TokenColumns<NullableInteger>;
+  /** Sums over the calls of each source in each hour: derived in the commits that write the calls, and kept when they go. */
+  usage_hours: UsageSums;
+  /** The same by day. */
+  usage_days: UsageSums;
   credentials: {
     id: string;
     organization_id: string;
@@ -208,5 +244,6 @@ export interface Schema {
     response: string;
     created_at: Integer;
   };
-  audit_records: { node: Integer; sequence: Integer; at: Integer; record: string; head: string };
+  /** `head` is 32 bytes. On SQLite, which has one node, the sequence alone is the key. */
+  audit_records: { node: Integer; sequence: Integer; at: Integer; record: string; head: Uint8Array };
 }

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
 import pg from 'pg';
-import { EMPTY_CHAIN, nextHead } from '../../src/storage/audit-chain.ts';
+import { RESOLUTIONS } from '../../src/ledger/call-row.ts';
+import { EMPTY_CHAIN, headText, nextHead } from '../../src/storage/audit-chain.ts';
 import { rowsOf } from '../control/support.ts';
 import { DATABASE_KINDS } from '../databases.ts';
 import { sendJson } from '../keyfold.ts';
@@ -145,7 +146,12 @@ async function readBooks(keyfold: KeyfoldProcess, key: IssuedKey): Promise<Books
     cost: toNanos(usage?.['cost_usd'] ?? '0'),
     calls: Number(usage?.['calls'] ?? 0),
     expired: Number(
-      (await query(keyfold, "select count(*) as n from calls where resolution = 'expiry'"))[0]?.['n'],
+      (
+        await query(
+          keyfold,
+          `select count(*) as n from calls where resolution = ${RESOLUTIONS.indexOf('expiry')}`,
+        )
+      )[0]?.['n'],
     ),
   };
 }
@@ -164,7 +170,7 @@ async function assertChainsHold(keyfold: KeyfoldProcess): Promise<void> {
     const record = String(row['record']);
     state = { sequence: state.sequence + 1, head: nextHead(state.head, record) };
     assert.equal(Number(row['sequence']), state.sequence);
-    assert.equal(row['head'], state.head, `head of ${state.sequence}`);
+    assert.equal(headText(row['head'] as Uint8Array), state.head, `head of ${state.sequence}`);
   }
   assert.ok(rows.length > 0);
 }

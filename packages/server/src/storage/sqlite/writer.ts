@@ -1,19 +1,22 @@
 /** Executes batches of units of work on the one writing SQLite connection. Runs inside the worker. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { type ChainState, EMPTY_CHAIN, chainRecord } from '../audit-chain.ts';
+import { type ChainState, EMPTY_CHAIN, chainRecord, headBytes, headText } from '../audit-chain.ts';
 import type { SqlValue } from '../statement.ts';
 import { type BalanceRow, BalanceBatch } from '../balance-batch.ts';
+import { SumBatch } from '../sum-batch.ts';
 import { decodeInteger } from './batch-encoder.ts';
 import { ClaimIndex } from './claim-index.ts';
 import {
   BALANCE,
   CLAIM,
+  SUM,
   type WireBatch,
   type WireResult,
   type WireStep,
   type WireUnit,
   type WireValue,
 } from './messages.ts';
+import { SumWriter } from './write-sums.ts';
 
 const NODE = 1;
 /** What running steps yields when every guard held. */
@@ -22,12 +25,14 @@ const ALL_HELD = -1;
 type WireStatement = readonly [statement: number, guarded: 0 | 1, ...values: WireValue[]];
 type WireBalance = readonly [number, name: number, posted: WireValue, held: WireValue, cap: WireValue];
 type WireClaim = readonly [number, value: string];
+type WireSum = readonly [number, name: number, ...amounts: WireValue[]];
 
 /** Where a unit began, in all that is kept in memory until the commit. */
 interface Mark {
   readonly chain: ChainState;
   readonly balances: number;
   readonly claims: number;
+  readonly sums: number;
 }
 
 interface Prepared {
@@ -46,12 +51,14 @@ export class SqliteWriter {
   readonly #setBalance: StatementSync;
   readonly #insertClaim: StatementSync;
   readonly #claims: ClaimIndex;
+  readonly #sumWriter: SumWriter;
   #chain: ChainState;
   #balances = new BalanceBatch(() => {
     throw new Error('no transaction is running');
   });
+  #sums = new SumBatch();
   #texts: readonly string[] = [];
-  #names: WireBatch['balances'] = [];
+  #names: Pick<WireBatch, 'balances' | 'sums'> = { balances: [], sums: [] };
   /** The unit that runs has changed a row or appended a record: only a savepoint can undo that. */
   #hasWritten = false;
 
@@ -71,6 +78,7 @@ export class SqliteWriter {
        on conflict do update set posted_nanos = excluded.posted_nanos, held_nanos = excluded.held_nanos`,
     );
     this.#insertClaim = db.prepare('insert into claims (value) values (?)');
+    this.#sumWriter = new SumWriter(db);
     this.#claims = readClaims(db);
     this.#chain = readChain(db);
   }
@@ -83,7 +91,7 @@ export class SqliteWriter {
   run(batch: WireBatch, texts: readonly string[]): WireResult[] {
     for (const [index, sql] of batch.statements.entries()) this.#sql[batch.firstStatement + index] = sql;
     this.#texts = texts;
-    this.#names = batch.balances;
+    this.#names = batch;
     const work = () => this.#runPlainly(batch);
     return this.#transact(work) ?? this.#transact(() => this.#runWithSavepoints(batch)) ?? [];
   }
@@ -94,6 +102,7 @@ export class SqliteWriter {
     this.#balances = new BalanceBatch((budgetId, periodStartMs) =>
       this.#loadBalance(budgetId, periodStartMs),
     );
+    this.#sums = new SumBatch();
     this.#begin.run();
     try {
       const results = work();
@@ -101,6 +110,7 @@ export class SqliteWriter {
         for (const row of this.#balances.changed()) {
           this.#setBalance.run(row.budgetId, row.periodStartMs, row.posted, row.held);
         }
+        this.#sumWriter.write(this.#sums);
         for (const value of this.#claims.pending) this.#insertClaim.run(value);
         this.#commit.run();
         this.#claims.settle();
@@ -161,7 +171,12 @@ export class SqliteWriter {
   }
 
   #mark(): Mark {
-    return { chain: this.#chain, balances: this.#balances.mark(), claims: this.#claims.mark() };
+    return {
+      chain: this.#chain,
+      balances: this.#balances.mark(),
+      claims: this.#claims.mark(),
+      sums: this.#sums.mark(),
+    };
   }
 
   #undo(before: Mark): void {
@@ -173,6 +188,7 @@ export class SqliteWriter {
     this.#chain = before.chain;
     this.#balances.undoTo(before.balances);
     this.#claims.undoTo(before.claims);
+    this.#sums.undoTo(before.sums);
   }
 
   /** Index of the guarded step that did not hold, or `ALL_HELD`. */
@@ -185,18 +201,25 @@ export class SqliteWriter {
         if (!this.#changeBalance(step as WireBalance)) return index;
       } else if (step[0] === CLAIM) {
         if (!this.#claims.add((step as WireClaim)[1])) return index;
+      } else if (step[0] === SUM) {
+        this.#addSum(step);
       } else if (!this.#runStatement(step as WireStatement) && step[1] === 1) return index;
     }
     return ALL_HELD;
   }
 
   #changeBalance([, name, posted, held, cap]: WireBalance): boolean {
-    const [budgetId, periodStartMs] = this.#names[name] ?? ['', 0];
+    const [budgetId, periodStartMs] = this.#names.balances[name] ?? ['', 0];
     const amounts = { posted: decodeInteger(posted), held: decodeInteger(held) };
     const balance = { budgetId, periodStartMs };
     return this.#balances.apply(
       cap === null ? { balance, ...amounts } : { balance, ...amounts, cap: decodeInteger(cap) },
     );
+  }
+
+  #addSum([, name, ...amounts]: WireSum): void {
+    const [source, hour] = this.#names.sums[name] ?? ['', 0];
+    this.#sums.add({ sum: { source, hour }, amounts: amounts.map((amount) => decodeInteger(amount)) });
   }
 
   #loadBalance(budgetId: string, periodStartMs: number): BalanceRow {
@@ -230,7 +253,7 @@ export class SqliteWriter {
   #appendRecord(body: string, nowMs: number): void {
     const { record, state } = chainRecord(this.#chain, { node: NODE, body });
     this.#hasWritten = true;
-    this.#append.run(NODE, state.sequence, nowMs, record, state.head);
+    this.#append.run(NODE, state.sequence, nowMs, record, headBytes(state.head));
     this.#chain = state;
   }
 }
@@ -238,8 +261,8 @@ export class SqliteWriter {
 function readChain(db: DatabaseSync): ChainState {
   const last = db
     .prepare('select sequence, head from audit_records where node = ? order by sequence desc limit 1')
-    .get(NODE) as { sequence: number; head: string } | undefined;
-  return last === undefined ? EMPTY_CHAIN : last;
+    .get(NODE) as { sequence: number; head: Uint8Array } | undefined;
+  return last === undefined ? EMPTY_CHAIN : { sequence: last.sequence, head: headText(last.head) };
 }
 
 /** How old a row is cannot be told from a clock that may have jumped: each is kept its whole time from now. */
