@@ -52,6 +52,7 @@ describe('loadConfig', () => {
       stopTimeoutMs: 30_000,
       providerHeadersTimeoutMs: 60_000,
       providerIdleTimeoutMs: 120_000,
+      callsKeptDays: undefined,
     });
   });
 
