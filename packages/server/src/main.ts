@@ -18,6 +18,7 @@ import { addHealthEndpoints, addOperatorEndpoints } from './http/public-endpoint
 import { renderWelcome } from './http/welcome.ts';
 import { alertBudgets } from './jobs/alert-budgets.ts';
 import { alertEndingVersions } from './jobs/alert-ending-versions.ts';
+import { pruneOldCalls } from './jobs/prune-calls.ts';
 import { pruneChildren } from './jobs/prune-children.ts';
 import { pruneIdempotency } from './jobs/prune-idempotency.ts';
 import { TimedJobs } from './jobs/timed-jobs.ts';
@@ -55,6 +56,7 @@ const JOB_EVERY_MS = {
   idempotency: 600_000,
   secrets: 60_000,
   children: 3_600_000,
+  calls: 10_000,
 };
 
 /** Starts everything and listens. Throws with one clear sentence when it cannot. */
@@ -82,7 +84,7 @@ async function runHouse(config: Config, house: House, output: Output): Promise<R
     decision: 'allowed',
     detail: { version: VERSION },
   });
-  const jobs = startJobs(house, recovery);
+  const jobs = startJobs(house, recovery, config.callsKeptDays);
   const scheme = config.tls === undefined ? 'http' : 'https';
   const url = `${scheme}://${urlHost(config.listen)}:${ports[0]}`;
   const controlUrl =
@@ -200,7 +202,7 @@ function createListeners(config: Config, house: House): { server: Server; addres
   ];
 }
 
-function startJobs(house: House, recovery: Recovery): TimedJobs {
+function startJobs(house: House, recovery: Recovery, callsKeptDays: number | undefined): TimedJobs {
   const { core, telemetry } = house;
   const jobs = new TimedJobs((job, error) => telemetry.jobFailed(job, error));
   jobs.start([
@@ -232,6 +234,11 @@ function startJobs(house: House, recovery: Recovery): TimedJobs {
     },
     { name: 'prune idempotency', everyMs: JOB_EVERY_MS.idempotency, run: () => pruneIdempotency(core) },
   ]);
+  if (callsKeptDays !== undefined) {
+    const options = { keptDays: callsKeptDays, isStopping: () => house.isStopping };
+    const run = () => pruneOldCalls(core, options);
+    jobs.start([{ name: 'prune calls', everyMs: JOB_EVERY_MS.calls, run }]);
+  }
   return jobs;
 }
 

@@ -51,6 +51,7 @@ export const CONFIG = {
   stopTimeoutMs: 2_000,
   providerHeadersTimeoutMs: 5_000,
   providerIdleTimeoutMs: 5_000,
+  callsKeptDays: undefined,
 } as const satisfies Partial<Config>;
 
 export async function startTestKeyfold(

@@ -9,6 +9,7 @@ import type { Budget, BudgetPeriod, Scope } from '../src/ledger/budget.ts';
 import { BudgetStore } from '../src/ledger/budget-store.ts';
 import { Ledger } from '../src/ledger/ledger.ts';
 import type { Period } from '../src/ledger/period.ts';
+import { LedgerReports } from '../src/ledger/reports.ts';
 import type { Reservation, Resolution } from '../src/ledger/reservation.ts';
 import { RootKey } from '../src/sealing/root-key.ts';
 import { RowMac } from '../src/sealing/row-mac.ts';
@@ -54,9 +55,8 @@ export async function openLedgerHouse(place: DatabasePlace) {
       ),
     calls: async (key: string) => {
       await database.barrier();
-      return database.read((db) =>
-        db.selectFrom('calls').selectAll().where('key_id', '=', key).orderBy('id'),
-      );
+      const reports = new LedgerReports(database, clock);
+      return (await reports.listCalls({ organizationId, keyId: key }, { limit: 1_000 })).toReversed();
     },
     /** What a fresh database needs before a reservation. */
     found: () =>

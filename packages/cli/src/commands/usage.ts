@@ -8,7 +8,7 @@ import { renderList } from '../remote/list.ts';
 import { type JsonObject, isJsonObject, objectsOf } from '../remote/json.ts';
 import { type RemoteOptions, addRemoteOptions, openSession } from '../remote/session.ts';
 
-const GROUPS = ['key', 'project', 'model', 'provider', 'hour', 'day', 'month'];
+const GROUPS = ['key', 'project', 'model', 'provider', 'credential', 'hour', 'day', 'month'];
 /** What reads from left to right: what it is about, then how much, then what it cost. */
 const MEASURES = /(_tokens|_usd|requests|calls|errors|count|_ms)$/;
 
@@ -20,7 +20,7 @@ interface UsageOptions extends RemoteOptions {
 
 export function addUsage(program: Command, context: Context): void {
   const usage = addRemoteOptions(program.command('usage'))
-    .description('Show calls, tokens and cost, summed by key, project, model, provider or time.')
+    .description('Show calls, tokens and cost, summed by key, project, model, provider, credential or time.')
     .addOption(new Option('--group-by <what>', 'one row for each').choices(GROUPS))
     .addOption(new Option('--from <time>', 'from this time on (RFC 3339)').argParser(readTime))
     .addOption(new Option('--to <time>', 'until before this time (RFC 3339)').argParser(readTime))

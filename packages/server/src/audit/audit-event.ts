@@ -1,6 +1,7 @@
 /** Audit events: what is recorded, and its canonical JSON. The bytes stored are the bytes hashed; docs/audit-events.md lists the actions. */
 import type { Nanos } from '@keyfold/protocol';
 import { formatUsd } from '@keyfold/protocol';
+import { renderShort } from './call-record.ts';
 
 /** Every action that Keyfold records. */
 export const AUDIT_ACTIONS = [
@@ -59,8 +60,12 @@ export interface AuditEvent {
   readonly detail?: AuditDetail | undefined;
 }
 
-/** The record without its opening `{`: the writer puts `"sequence"` and `"node"` first, when its place in a chain is known. */
+/** The record without its opening: the writer puts sequence and node first, when its place in a chain is known. */
 export function renderEvent(event: AuditEvent, timeMs: number): string {
+  return renderShort(event, timeMs) ?? renderLong(event, timeMs);
+}
+
+function renderLong(event: AuditEvent, timeMs: number): string {
   let text = `"time":"${renderTime(timeMs)}","actor":${quote(event.actor)}`;
   text += `,"action":"${event.action}","target":${quote(event.target)},"decision":"${event.decision}"`;
   if (event.requestId !== undefined) text += `,"request_id":${quote(event.requestId)}`;

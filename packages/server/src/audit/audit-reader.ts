@@ -2,6 +2,7 @@
 import type { Id } from '@keyfold/protocol';
 import { sql } from 'kysely';
 import type { Database } from '../storage/database.ts';
+import { shortMark } from './call-record.ts';
 
 /** A record's place in its node's chain. */
 export interface AuditPlace {
@@ -32,19 +33,27 @@ export function readAuditRecords(database: Database, of: AuditQuery): Promise<Au
       .where((eb) =>
         eb.or([
           has(MARK + JSON.stringify(of.organizationId)),
-          ...(of.withUnowned ? [eb.not(has(MARK))] : []),
+          has(shortMark(of.organizationId)),
+          ...(of.withUnowned ? [eb.and([eb.not(has(MARK)), eb.not(IS_SHORT)])] : []),
         ]),
       )
-      .orderBy('node', 'desc')
-      .orderBy('sequence', 'desc')
       .limit(of.limit + 1);
+    // An embedded database has one node, and its sequence is the key of the table.
+    if (database.dialect === 'postgres') query = query.orderBy('node', 'desc');
+    query = query.orderBy('sequence', 'desc');
     if (of.after !== undefined) {
       const { node, sequence } = of.after;
-      query = query.where(sql<boolean>`(node, sequence) < (${node}, ${sequence})`);
+      query =
+        database.dialect === 'postgres'
+          ? query.where(sql<boolean>`(node, sequence) < (${node}, ${sequence})`)
+          : query.where('sequence', '<', sequence);
     }
     return query;
   }, 'report');
 }
+
+/** A short record always has an organization. */
+const IS_SHORT = sql<boolean>`substr(record, 1, 1) = '['`;
 
 /** A quote inside a record's text is escaped, so this stands nowhere but where it is a field. */
 const MARK = '"organization_id":';

@@ -36,6 +36,8 @@ export interface Config {
   readonly stopTimeoutMs: number;
   readonly providerHeadersTimeoutMs: number;
   readonly providerIdleTimeoutMs: number;
+  /** After it the rows of calls are removed; never when absent. */
+  readonly callsKeptDays: number | undefined;
 }
 
 /** The configuration cannot be used. Each problem is a sentence that names the setting and says what to do. */

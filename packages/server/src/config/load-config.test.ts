@@ -53,6 +53,7 @@ describe('loadConfig', () => {
       stopTimeoutMs: 30_000,
       providerHeadersTimeoutMs: 60_000,
       providerIdleTimeoutMs: 120_000,
+      callsKeptDays: undefined,
     });
   });
 

@@ -31,6 +31,7 @@ export function loadConfig(from: ConfigSources): Config {
     stopTimeoutMs: values.stop_timeout_s * MS_PER_S,
     providerHeadersTimeoutMs: values.provider_headers_timeout_s * MS_PER_S,
     providerIdleTimeoutMs: values.provider_idle_timeout_s * MS_PER_S,
+    callsKeptDays: values.calls_kept_days,
   });
 }
 

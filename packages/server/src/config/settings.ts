@@ -26,6 +26,7 @@ export interface Setting<T> {
 
 const DAY_S = 86_400;
 const HOUR_S = 3_600;
+const CENTURY_DAYS = 36_525;
 const GIBIBYTE = 1_073_741_824;
 
 /** By the name in `keyfold.yaml`; the environment says `KEYFOLD_` and capitals, a flag says `--` and hyphens. */
@@ -142,6 +143,13 @@ export const SETTINGS = {
     placeholder: 'seconds',
     parse: parseInteger(1, DAY_S),
     fallback: '120',
+  },
+  calls_kept_days: {
+    meaning: 'Days that the row of a call is kept; its sums and its audit records stay.',
+    placeholder: 'days',
+    parse: parseInteger(1, CENTURY_DAYS),
+    fallback: undefined,
+    fallbackMeaning: 'for ever',
   },
 } as const satisfies Record<string, Setting<unknown>>;
 

@@ -1,5 +1,6 @@
 /** `GET /v1/audit/events`: the organization's audit records as they are chained, newest first. */
 import { type AuditRecord, readAuditRecords } from '../audit/audit-reader.ts';
+import { readRecord } from '../audit/call-record.ts';
 import { EVERY_PERMISSION } from '../keys/key.ts';
 import type { Database } from '../storage/database.ts';
 import { type Endpoint, type Json, defineEndpoint, ok } from './endpoint.ts';
@@ -51,7 +52,7 @@ export function auditEndpoint(rooms: AuditRooms): Endpoint {
       return ok(
         renderPage(records, query, {
           id: recordId,
-          view: (of) => ({ id: recordId(of), ...(JSON.parse(of.record) as { [name: string]: Json }) }),
+          view: (of) => ({ id: recordId(of), ...(readRecord(of.record) as { [name: string]: Json }) }),
         }),
       );
     },

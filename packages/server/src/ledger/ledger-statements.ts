@@ -1,7 +1,10 @@
 /** The ledger's statements, compiled once: they are the hot path of every call. */
 import { sql } from 'kysely';
 import type { Database } from '../storage/database.ts';
-import type { SqlStep } from '../storage/statement.ts';
+import { SUM_COLUMNS, type SqlStep, type Step } from '../storage/statement.ts';
+import { PROVENANCES, RESOLUTIONS } from './call-row.ts';
+import { CallSources, type NamedSource } from './call-source.ts';
+import { packId, packedSql } from './packed-id.ts';
 import type { Reservation, Resolution } from './reservation.ts';
 import { renderStoredCall } from './stored-call.ts';
 import { countTokens, mapTokens } from './token-classes.ts';
@@ -10,10 +13,24 @@ export interface LedgerStatements {
   checkRevision(of: { readonly id: string; readonly revision: number }): SqlStep;
   insertReservation(reservation: Reservation, database: Database): SqlStep;
   removeReservation(id: string): SqlStep;
-  insertCall(reservation: Reservation, resolution: Resolution & { readonly resolvedAtMs: number }): SqlStep;
+  recordCall(
+    reservation: Reservation,
+    resolution: Resolution & { readonly resolvedAtMs: number },
+  ): RecordedCall;
 }
 
-export function prepareLedgerStatements({ prepare }: Database): LedgerStatements {
+/** A call's row, and what it adds to the sums. */
+export interface RecordedCall {
+  readonly steps: readonly Step[];
+  readonly source: NamedSource;
+}
+
+const HOUR_MS = 3_600_000;
+
+export function prepareLedgerStatements(database: Database): LedgerStatements {
+  const { prepare } = database;
+  const packed = packedSql(database.dialect);
+  const sources = new CallSources(database);
   const checkRevision = prepare<{ id: string; revision: number }>(
     (db, param) =>
       db
@@ -44,16 +61,12 @@ export function prepareLedgerStatements({ prepare }: Database): LedgerStatements
   );
   const insertCall = prepare<CallValues>((db, param) =>
     db.insertInto('calls').values({
-      id: param('id'),
-      organization_id: param('organization_id'),
-      project_id: param('project_id'),
-      key_id: param('key_id'),
+      id: packed.write(param('id')),
+      request_id: packed.write(param('request_id')),
+      // Found by its digest, so that no number has to cross to this process and be right for ever.
+      source: db.selectFrom('call_sources').select('no').where('digest', '=', param('source')),
       key_version: param('key_version'),
-      request_id: param('request_id'),
-      endpoint: param('endpoint'),
-      provider: param('provider'),
-      model: param('model'),
-      credential_id: param('credential_id'),
+      attempt: param('attempt'),
       streamed: param('streamed'),
       resolution: param('resolution'),
       provenance: param('provenance'),
@@ -64,9 +77,7 @@ export function prepareLedgerStatements({ prepare }: Database): LedgerStatements
       held_nanos: param('held_nanos'),
       cost_nanos: param('cost_nanos'),
       reserved_at: param('reserved_at'),
-      resolved_at: param('resolved_at'),
-      attempt: param('attempt'),
-      route: param('route'),
+      duration_ms: param('duration_ms'),
     }),
   );
   return {
@@ -80,38 +91,54 @@ export function prepareLedgerStatements({ prepare }: Database): LedgerStatements
         call: renderStoredCall(reservation),
       }),
     removeReservation: (id) => removeReservation({ id }),
-    insertCall: (reservation, resolution) => insertCall(callValues(reservation, resolution)),
+    recordCall: (reservation, resolution) => {
+      const source = sources.name(reservation.call);
+      const values = callValues(reservation, resolution, source.digest);
+      const hour = Math.floor(reservation.reservedAtMs / HOUR_MS);
+      return {
+        source,
+        steps: [
+          ...source.steps,
+          insertCall(values),
+          { sum: { source: source.digest, hour }, amounts: amountsOf(values) },
+        ],
+      };
+    },
   };
 }
 
 type CallValues = ReturnType<typeof callValues>;
 
-function callValues(reservation: Reservation, resolution: Resolution & { readonly resolvedAtMs: number }) {
-  const { call } = reservation;
+function callValues(
+  { id, call, held, reservedAtMs }: Reservation,
+  resolution: Resolution & { readonly resolvedAtMs: number },
+  source: string,
+) {
   const { usage } = resolution;
+  const tokens = countTokens(usage);
   return {
-    id: reservation.id as string,
-    organization_id: call.organizationId as string,
-    project_id: call.projectId as string,
-    key_id: call.keyId as string,
+    id: packId(id),
+    request_id: packId(call.requestId),
+    source,
     key_version: call.keyVersion,
-    request_id: call.requestId,
-    endpoint: call.endpoint,
-    provider: call.provider,
-    model: call.model,
-    credential_id: call.credentialId ?? null,
+    attempt: call.attempt,
     streamed: call.streamed ? 1 : 0,
-    resolution: resolution.kind as string,
-    provenance: usage.provenance as string,
+    resolution: RESOLUTIONS.indexOf(resolution.kind),
+    provenance: PROVENANCES.indexOf(usage.provenance),
     status: resolution.status,
     error: resolution.error ?? null,
     flags: resolution.flags.length === 0 ? null : resolution.flags.join(' '),
-    ...countTokens(usage),
-    held_nanos: reservation.held as bigint,
+    ...mapTokens((each) => (tokens[each] === 0 ? null : tokens[each])),
+    held_nanos: held as bigint,
     cost_nanos: resolution.cost as bigint,
-    reserved_at: reservation.reservedAtMs,
-    resolved_at: resolution.resolvedAtMs,
-    attempt: call.attempt,
-    route: call.route ?? null,
+    reserved_at: reservedAtMs,
+    duration_ms: resolution.resolvedAtMs - reservedAtMs,
   };
+}
+
+/** A call counts once, with its first attempt. What it used and cost is added up over all of them. */
+function amountsOf(values: CallValues): bigint[] {
+  return SUM_COLUMNS.map((column) =>
+    column === 'calls' ? BigInt(values.attempt === 1 ? 1 : 0) : BigInt(values[column] ?? 0),
+  );
 }

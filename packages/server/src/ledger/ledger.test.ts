@@ -76,7 +76,7 @@ for (const kind of DATABASE_KINDS) {
       const [state] = await house.states(key);
       assert.equal(state?.posted, 150n);
       assert.equal(state?.remaining, -50n);
-      assert.equal((await house.calls(key))[0]?.flags, 'overrun');
+      assert.deepEqual((await house.calls(key))[0]?.flags, ['overrun']);
       assert.ok((await house.reserve(key, 1n)) instanceof Denial);
     });
 
@@ -148,7 +148,7 @@ for (const kind of DATABASE_KINDS) {
           );
           const [state] = await house.states(key);
           const posted = (await house.calls(key)).reduce(
-            (sum, row) => sum + (row.held_nanos > 0n ? row.cost_nanos : 0n),
+            (sum, row) => sum + (row.held > 0n ? row.cost : 0n),
             0n,
           );
           assert.equal(state?.held, open);
@@ -214,8 +214,8 @@ for (const kind of DATABASE_KINDS) {
       assert.deepEqual(
         calls.map((call) => [call.resolution, call.flags, call.error]),
         [
-          ['expiry', 'estimated', 'process_died'],
-          ['expiry', 'estimated', 'process_died'],
+          ['expiry', ['estimated'], 'process_died'],
+          ['expiry', ['estimated'], 'process_died'],
         ],
       );
     });

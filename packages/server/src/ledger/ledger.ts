@@ -180,14 +180,17 @@ export class Ledger {
     for (const balance of reservation.holds) {
       steps.push({ balance, posted: resolution.cost, held: -reservation.held });
     }
-    steps.push(
-      this.#sql.insertCall(reservation, { ...resolved, resolvedAtMs }),
-      this.#audit.step(resolutionEvent(reservation, resolved)),
-    );
+    const { source, steps: recording } = this.#sql.recordCall(reservation, { ...resolved, resolvedAtMs });
+    steps.push(...recording, this.#audit.step(resolutionEvent(reservation, resolved)));
     const { kept } = resolution;
     if (kept !== undefined) steps.push(kept.whole);
     // Where something is kept, somebody waits for it.
-    const outcome = await this.#database.commit({ steps }, kept === undefined ? 'soon' : 'now');
+    const urgency = kept === undefined ? 'soon' : 'now';
+    const outcome = await this.#database.commit({ steps }, urgency).catch((error: unknown) => {
+      source.onDoubt();
+      throw error;
+    });
+    if (outcome.committed) source.onDurable();
     return outcome.committed;
   }
 }

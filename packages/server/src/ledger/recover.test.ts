@@ -11,6 +11,7 @@ import { SystemRandom } from '../kernel/random.ts';
 import type { Database } from '../storage/database.ts';
 import { Ledger } from './ledger.ts';
 import { Recovery } from './recover.ts';
+import { LedgerReports } from './reports.ts';
 import type { Reservation, Resolution } from './reservation.ts';
 
 const organizationId = 'org_00000000' as Id<'organization'>;
@@ -223,6 +224,6 @@ async function openProcess(place: DatabasePlace) {
       const rows = await database.read((db) => db.selectFrom('reservations').select('id'));
       return rows.map(({ id }) => id);
     },
-    calls: () => database.read((db) => db.selectFrom('calls').select('id')),
+    calls: () => new LedgerReports(database, clock).listCalls({ organizationId }, { limit: 1_000 }),
   };
 }

@@ -1,75 +1,47 @@
 /** Reads of the ledger: calls one by one, and sums of them. */
 import { type Id, type Nanos, nanos } from '@keyfold/protocol';
-import { type Compilable, type Kysely, type Selectable, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { Clock } from '../kernel/clock.ts';
-import { firstIdAt } from '../kernel/new-id.ts';
-import { Denial } from '../kernel/denial.ts';
+import type { Denial } from '../kernel/denial.ts';
 import type { Database } from '../storage/database.ts';
-import type { Schema } from '../storage/schema.ts';
+import type { CallFilter } from './call-filter.ts';
+import { type CallRow, readCall, selectCalls } from './call-row.ts';
+import { CallLister, type CallPage } from './list-calls.ts';
+import { findPacked, packedSql } from './packed-id.ts';
 import { type PeriodRule, UTC, periodStartMs } from './period.ts';
-import { TOKEN_CLASSES, type TokenCounts, mapTokens } from './token-classes.ts';
+import { type UsageGroup, type UsageSum, sumUsage } from './usage-report.ts';
 
-export type CallRow = Selectable<Schema['calls']>;
+export type { CallFilter } from './call-filter.ts';
+export type { CallRow } from './call-row.ts';
+export type { CallPage } from './list-calls.ts';
+export { USAGE_GROUPS, USAGE_ROWS_MAX, type UsageGroup, type UsageSum } from './usage-report.ts';
 
-export interface CallFilter {
-  readonly organizationId: Id<'organization'>;
-  readonly keyId?: string | undefined;
-  readonly projectId?: string | undefined;
-  readonly model?: string | undefined;
-  readonly provider?: string | undefined;
-  readonly requestId?: string | undefined;
-  readonly fromMs?: number | undefined;
-  readonly toMs?: number | undefined;
-}
-
-export interface CallPage {
-  readonly limit: number;
-  readonly after?: string | undefined;
-  readonly before?: string | undefined;
-}
-
-export const USAGE_GROUPS = ['key', 'project', 'model', 'provider', 'hour', 'day', 'month'] as const;
-export type UsageGroup = (typeof USAGE_GROUPS)[number];
-
-/** Sums over the calls of one group. */
-export interface UsageSum {
-  readonly group: Readonly<Partial<Record<UsageGroup, string>>>;
-  readonly calls: bigint;
-  readonly tokens: TokenCounts<bigint>;
-  readonly cost: Nanos;
-}
-
-/** Rows that one report may have. */
-export const USAGE_ROWS_MAX = 10_000;
-
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
+const DAY_MS = 86_400_000;
 
 export class LedgerReports {
   readonly #database: Database;
   readonly #clock: Clock;
+  readonly #lister: CallLister;
 
   constructor(database: Database, clock: Clock) {
     this.#database = database;
     this.#clock = clock;
-  }
-
-  #read<Row>(build: (db: Kysely<Schema>) => Compilable<Row>): Promise<Row[]> {
-    return this.#database.read(build, 'report');
+    this.#lister = new CallLister(database);
   }
 
   /** What a key's settled calls cost in this day and month. */
   async spentByKey(keyId: Id<'key'>): Promise<{ readonly today: Nanos; readonly thisMonth: Nanos }> {
     const nowMs = this.#clock.nowMs();
     const sumSince = async (startMs: number) => {
-      const rows = await this.#read((db) =>
-        db
-          .selectFrom('calls')
-          .select((eb) => eb.fn.sum<bigint | null>('cost_nanos').as('cost'))
-          .where('key_id', '=', keyId)
-          // Ids sort by time, so the index of the key's calls begins where the period does.
-          .where('id', '>=', firstIdAt('reservation', startMs))
-          .where('reserved_at', '>=', BigInt(startMs)),
+      const rows = await this.#database.read(
+        (db) =>
+          db
+            .selectFrom('call_sources as s')
+            .innerJoin('usage_days as d', 'd.source', 's.no')
+            .select((eb) => eb.fn.sum<bigint | null>('d.cost_nanos').as('cost'))
+            .where('s.key_id', '=', keyId)
+            .where('d.start', '>=', BigInt(startMs / DAY_MS)),
+        'report',
       );
       return nanos(rows[0]?.cost ?? 0n);
     };
@@ -81,111 +53,43 @@ export class LedgerReports {
   }
 
   async findCall(organizationId: Id<'organization'>, id: string): Promise<CallRow | undefined> {
-    const rows = await this.#read((db) =>
-      db.selectFrom('calls').selectAll().where('organization_id', '=', organizationId).where('id', '=', id),
+    const { dialect } = this.#database;
+    const packed = findPacked('reservation', id);
+    if (packed === undefined) return undefined;
+    const rows = await this.#database.read(
+      (db) =>
+        selectCalls(db, dialect)
+          .where('s.organization_id', '=', organizationId)
+          .where(sql<boolean>`c.id = ${packedSql(dialect).write(packed)}`),
+      'report',
     );
-    return rows[0];
+    return rows.map(readCall)[0];
   }
 
-  /** Newest first, one beyond the limit when there are more; with `before`, oldest first. Cursors are call ids, which sort by time. */
+  /**
+   * Newest first, one beyond the limit when there are more; with `before`, oldest first. Cursors are call ids, which sort by
+   * time; they need not exist any more. Nothing is before or after what is no id.
+   */
   async listCalls(filter: CallFilter, page: CallPage): Promise<CallRow[]> {
-    return this.#read((db) => {
-      let query = db
-        .selectFrom('calls')
-        .selectAll()
-        .where('organization_id', '=', filter.organizationId)
-        .orderBy('id', page.before === undefined ? 'desc' : 'asc')
-        .limit(page.limit + 1);
-      if (page.after !== undefined) query = query.where('id', '<', page.after);
-      if (page.before !== undefined) query = query.where('id', '>', page.before);
-      if (filter.keyId !== undefined) query = query.where('key_id', '=', filter.keyId);
-      if (filter.projectId !== undefined) query = query.where('project_id', '=', filter.projectId);
-      if (filter.model !== undefined) query = query.where('model', '=', filter.model);
-      if (filter.provider !== undefined) query = query.where('provider', '=', filter.provider);
-      if (filter.requestId !== undefined) query = query.where('request_id', '=', filter.requestId);
-      if (filter.fromMs !== undefined) query = query.where('reserved_at', '>=', BigInt(filter.fromMs));
-      if (filter.toMs !== undefined) query = query.where('reserved_at', '<', BigInt(filter.toMs));
-      return query;
-    });
+    const after = packedOr(page.after);
+    const before = packedOr(page.before);
+    const request = filter.requestId === undefined ? undefined : findPacked('request', filter.requestId);
+    if (after === NOTHING || before === NOTHING) return [];
+    if (filter.requestId !== undefined && request === undefined) return [];
+    return this.#lister.list({ ...filter, requestId: request }, { limit: page.limit, after, before });
   }
 
-  /** Sums by any of the groups; times are UTC. Refused, never cut off, when there are more than `USAGE_ROWS_MAX` rows. */
-  async sumUsage(filter: CallFilter, groups: readonly UsageGroup[]): Promise<UsageSum[] | Denial> {
-    const timeMs = groups.includes('hour')
-      ? HOUR_MS
-      : groups.some((group) => group === 'day' || group === 'month')
-        ? DAY_MS
-        : undefined;
-    const columns = groups.flatMap((group) => COLUMN_OF[group] ?? []);
-    const rows = await this.#read((db) => {
-      let query = db
-        .selectFrom('calls')
-        .select((eb) => [
-          // A call counts once, however many attempts it took.
-          sql<bigint>`sum(case when attempt = 1 then 1 else 0 end)`.as('calls'),
-          ...TOKEN_CLASSES.map((each) => eb.fn.sum<bigint>(each).as(each)),
-          eb.fn.sum<bigint>('cost_nanos').as('cost_nanos'),
-        ])
-        .where('organization_id', '=', filter.organizationId);
-      for (const column of columns)
-        query = query.select(sql<string>`${sql.ref(column)}`.as(column)).groupBy(sql.ref(column));
-      if (timeMs !== undefined) {
-        const start = sql<bigint>`reserved_at / ${sql.lit(timeMs)} * ${sql.lit(timeMs)}`;
-        query = query.select(start.as('start')).groupBy(start);
-      }
-      if (filter.keyId !== undefined) query = query.where('key_id', '=', filter.keyId);
-      if (filter.projectId !== undefined) query = query.where('project_id', '=', filter.projectId);
-      if (filter.model !== undefined) query = query.where('model', '=', filter.model);
-      if (filter.provider !== undefined) query = query.where('provider', '=', filter.provider);
-      if (filter.fromMs !== undefined) query = query.where('reserved_at', '>=', BigInt(filter.fromMs));
-      if (filter.toMs !== undefined) query = query.where('reserved_at', '<', BigInt(filter.toMs));
-      return query.limit(USAGE_ROWS_MAX + 1);
-    });
-    if (rows.length > USAGE_ROWS_MAX) {
-      return new Denial('invalid_request', {
-        message: `The report has more than ${USAGE_ROWS_MAX} rows. Shorten the time or group by less.`,
-        param: 'group_by',
-      });
-    }
-    return mergeGroups(rows, groups);
+  sumUsage(filter: CallFilter, groups: readonly UsageGroup[]): Promise<UsageSum[] | Denial> {
+    return sumUsage(this.#database, filter, groups);
   }
 }
 
-const COLUMN_OF: Readonly<Partial<Record<UsageGroup, 'key_id' | 'project_id' | 'model' | 'provider'>>> = {
-  key: 'key_id',
-  project: 'project_id',
-  model: 'model',
-  provider: 'provider',
-};
+const NOTHING = Symbol('nothing');
 
 function utc(period: 'day' | 'month'): PeriodRule {
   return { period, timeZone: UTC };
 }
 
-type SumRow = Readonly<Record<string, string | bigint>>;
-
-/** Sums of days become sums of months here, since the databases differ in how they name a time. */
-function mergeGroups(rows: readonly SumRow[], groups: readonly UsageGroup[]): UsageSum[] {
-  const sums = new Map<string, UsageSum>();
-  for (const row of rows) {
-    const group = Object.fromEntries(groups.map((name) => [name, groupValue(name, row)]));
-    const id = JSON.stringify(group);
-    const before = sums.get(id);
-    // A sum over no rows is null.
-    const add = (name: string, was: bigint | undefined) => ((row[name] as bigint | null) ?? 0n) + (was ?? 0n);
-    sums.set(id, {
-      group,
-      calls: add('calls', before?.calls),
-      tokens: mapTokens((each) => add(each, before?.tokens[each])),
-      cost: nanos(add('cost_nanos', before?.cost)),
-    });
-  }
-  return [...sums.values()];
-}
-
-function groupValue(group: UsageGroup, row: SumRow): string {
-  const column = COLUMN_OF[group];
-  if (column !== undefined) return String(row[column]);
-  const text = new Date(Number(row['start'])).toISOString();
-  return group === 'hour' ? `${text.slice(0, 13)}:00:00Z` : text.slice(0, group === 'day' ? 10 : 7);
+function packedOr(cursor: string | undefined): string | undefined | typeof NOTHING {
+  return cursor === undefined ? undefined : (findPacked('reservation', cursor) ?? NOTHING);
 }

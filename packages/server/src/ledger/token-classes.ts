@@ -1,18 +1,9 @@
 /** The classes of tokens as the ledger keeps and reports them: in its rows, its sums, its records and the metrics. */
 import type { Usage } from '../pricing/model-price.ts';
+import { TOKEN_COLUMNS } from '../storage/money-schema.ts';
 
 /** Names of columns, and of fields of the API. What was used of a class that is not here is counted with its parent. */
-export const TOKEN_CLASSES = [
-  'input_tokens',
-  'cached_input_tokens',
-  'cache_write_tokens',
-  'audio_input_tokens',
-  'image_input_tokens',
-  'output_tokens',
-  'reasoning_tokens',
-  'audio_output_tokens',
-  'image_output_tokens',
-] as const;
+export const TOKEN_CLASSES = TOKEN_COLUMNS;
 
 export type TokenClass = (typeof TOKEN_CLASSES)[number];
 
@@ -35,5 +26,7 @@ export function countTokens(usage: Usage): TokenCounts<number> {
 
 /** The same with another count of each class. */
 export function mapTokens<Count>(count: (each: TokenClass) => Count): TokenCounts<Count> {
-  return Object.fromEntries(TOKEN_CLASSES.map((each) => [each, count(each)])) as TokenCounts<Count>;
+  const counts: Partial<Record<TokenClass, Count>> = {};
+  for (const each of TOKEN_CLASSES) counts[each] = count(each);
+  return counts as TokenCounts<Count>;
 }

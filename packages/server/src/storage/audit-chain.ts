@@ -9,7 +9,7 @@ const HASH_BYTES = 32;
 export interface ChainState {
   /** Sequence of the last record, 0 when there is none. */
   readonly sequence: number;
-  /** Head after it, base64url, as it is stored. */
+  /** Head after it, base64url. */
   readonly head: string;
 }
 
@@ -21,16 +21,29 @@ export interface ChainedRecord {
 }
 
 /**
- * Numbers a record and chains it. `body` is its JSON without the opening `{`; the stored bytes are what is hashed. Node
- * and sequence are said here, when they are certain: a writer may have become another node since the body was rendered.
+ * Numbers a record and chains it. `body` is its JSON, an object or an array, without its opening; the stored bytes are what
+ * is hashed. Node and sequence are said here, when they are certain: a writer may have become another node since the body
+ * was rendered.
  */
 export function chainRecord(
   state: ChainState,
   { node, body }: { readonly node: number; readonly body: string },
 ): ChainedRecord {
   const sequence = state.sequence + 1;
-  const record = `{"sequence":${sequence},"node":${node},${body}`;
+  const record = body.endsWith(']')
+    ? `[${sequence},${node},${body}`
+    : `{"sequence":${sequence},"node":${node},${body}`;
   return { record, state: { sequence, head: nextHead(state.head, record) } };
+}
+
+/** A head as it is stored: its bytes. */
+export function headBytes(head: string): Buffer {
+  return Buffer.from(head, 'base64url');
+}
+
+/** The head that was stored as bytes. */
+export function headText(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64url');
 }
 
 /** `0x02 ‖ head ‖ leaf`, filled anew for each record: two are chained for every call. */

@@ -1,18 +1,9 @@
 /** The tables, as Kysely sees them. Ids are text, times integer milliseconds, money integer nano-dollars; JSON is text. */
 import type { ColumnType, Generated } from 'kysely';
+import type { Integer, LaterInteger, NullableInteger } from './columns.ts';
+import type { MoneySchema } from './money-schema.ts';
 
-/** Read as `bigint` from both databases, so that money never passes through a float. */
-type Integer = ColumnType<bigint, bigint | number, bigint | number>;
-/** Of a column that came later: a row that does not say has its default. */
-type LaterInteger = ColumnType<bigint, bigint | number | undefined, bigint | number>;
-type LaterNullableInteger = ColumnType<
-  bigint | null,
-  bigint | number | null | undefined,
-  bigint | number | null
->;
-type NullableInteger = ColumnType<bigint | null, bigint | number | null, bigint | number | null>;
-
-export interface Schema {
+export interface Schema extends MoneySchema {
   /** Facts about this installation: schema version, root key check. */
   facts: { name: string; value: string };
   /** `revision` grows with every change in the organization: a reservation decided under an older one is refused. */
@@ -92,113 +83,6 @@ export interface Schema {
   };
   /** Values that were used up, such as nonces of signed requests, in the order in which they came. */
   claims: { id: Generated<bigint>; value: string };
-  budgets: {
-    id: string;
-    organization_id: string;
-    /** `key`, `project` or `organization`. */
-    scope: string;
-    scope_id: string;
-    period: string;
-    cap_nanos: Integer;
-    created_at: Integer;
-    /** UTC where it is null. */
-    time_zone: ColumnType<string | null, string | null | undefined, string | null>;
-    /** Another cap, and until when it holds. */
-    raised_cap_nanos: LaterNullableInteger;
-    raised_until: LaterNullableInteger;
-    /** JSON of the percentages at which its owners want to be told. */
-    alert_percents: ColumnType<string | null, string | null | undefined, string | null>;
-    mac: string;
-  };
-  /** Of which thresholds it has been told in which period. */
-  budget_alerts: { budget_id: string; period_start: Integer; percent: Integer; at: Integer };
-  /** Prepaid credit: what all entries of an organization come to, and how many they are. */
-  credit_accounts: {
-    id: string;
-    organization_id: string;
-    credited_nanos: Integer;
-    entries: Integer;
-    opened_at: Integer;
-    mac: string;
-  };
-  /** Never updated: one amount from one account to another. */
-  credit_entries: {
-    id: string;
-    organization_id: string;
-    number: Integer;
-    kind: string;
-    from_account: string;
-    to_account: string;
-    amount_nanos: Integer;
-    currency: string;
-    /** A whole number of the currency's smallest unit, as text. */
-    paid: string;
-    usd_per_unit_nanos: Integer;
-    rate_source: string | null;
-    reference: string | null;
-    note: string | null;
-    actor: string;
-    created_at: Integer;
-    mac: string;
-  };
-  currency_rates: {
-    organization_id: string;
-    currency: string;
-    usd_per_unit_nanos: Integer;
-    source: string;
-    updated_at: Integer;
-    mac: string;
-  };
-  /** What is posted and held on a budget in one of its periods, or on a credit account as a whole and by day. */
-  balances: { budget_id: string; period_start: Integer; posted_nanos: Integer; held_nanos: Integer };
-  /** Reservations that are not yet resolved. Resolving one deletes its row here and writes its row in `calls`. */
-  reservations: {
-    id: string;
-    boot: string;
-    reserved_at: Integer;
-    held_nanos: Integer;
-    /** JSON: what recovery needs to resolve the call without the process that made it. */
-    call: string;
-  };
-  /** The ledger's settlements, one row a call. Never updated. */
-  calls: {
-    id: string;
-    organization_id: string;
-    project_id: string;
-    key_id: string;
-    key_version: Integer;
-    request_id: string;
-    endpoint: string;
-    provider: string;
-    model: string;
-    credential_id: string | null;
-    streamed: Integer;
-    /** `settlement`, `release` or `expiry`. */
-    resolution: string;
-    /** Of its figures: `provider`, `counted` or `estimated`. */
-    provenance: string;
-    status: Integer;
-    error: string | null;
-    /** Space-separated: what was odd about this call's usage, such as `overrun`. */
-    flags: string | null;
-    input_tokens: Integer;
-    cached_input_tokens: Integer;
-    cache_write_tokens: Integer;
-    output_tokens: Integer;
-    reasoning_tokens: Integer;
-    audio_input_tokens: LaterInteger;
-    image_input_tokens: LaterInteger;
-    audio_output_tokens: LaterInteger;
-    image_output_tokens: LaterInteger;
-    held_nanos: Integer;
-    cost_nanos: Integer;
-    reserved_at: Integer;
-    resolved_at: Integer;
-    /** From 1: a call that is retried or falls back has a row for each attempt, all with its request id. */
-    attempt: LaterInteger;
-    /** The route that the client asked for, where it was one. */
-    route: string | null;
-  };
   credentials: {
     id: string;
     organization_id: string;
@@ -264,5 +148,6 @@ export interface Schema {
     /** Sealed. */
     answer: string | null;
   };
-  audit_records: { node: Integer; sequence: Integer; at: Integer; record: string; head: string };
+  /** `head` is 32 bytes. On SQLite, which has one node, the sequence alone is the key. */
+  audit_records: { node: Integer; sequence: Integer; at: Integer; record: string; head: Uint8Array };
 }

@@ -1,6 +1,7 @@
 /** Statements: built and typed by Kysely for either dialect; those of the call path are compiled once, at start. */
 import { NONCE_LIFE_S } from '@keyfold/protocol';
 import { type Compilable, type Expression, type Kysely, sql } from 'kysely';
+import { TOKEN_COLUMNS } from './money-schema.ts';
 import type { Schema } from './schema.ts';
 
 export type SqlValue = string | number | bigint | null;
@@ -13,11 +14,37 @@ export interface SqlStep {
   readonly sql: string;
   readonly values: readonly SqlValue[];
   readonly guard?: Guard | undefined;
+  /**
+   * Where several processes share a database: runs before all units of its commit, in the order of these names and once for
+   * each, so that two processes which insert the same rows at once never deadlock. It stays should its unit be undone.
+   */
+  readonly ahead?: string;
 }
 
-/** One record for this node's audit chain, as JSON text without its opening `{`; the writer puts sequence and node first. */
+/**
+ * One record for this node's audit chain, as the JSON text of an object or an array without its opening; the writer puts
+ * sequence and node first.
+ */
 export interface AppendStep {
   readonly append: string;
+}
+
+/** What is summed for each source of calls in each hour, and in each day, in the order of the columns. */
+export const SUM_COLUMNS = ['calls', ...TOKEN_COLUMNS, 'cost_nanos'] as const;
+
+/** The calls of one source in one hour. */
+export interface SumName {
+  /** The digest of a row in `call_sources`. */
+  readonly source: string;
+  /** Hours since 1970. */
+  readonly hour: number;
+}
+
+/** Adds to the sums of an hour, and of the day that it is in. Never refuses: sums decide about nothing. */
+export interface SumStep {
+  readonly sum: SumName;
+  /** One for each of `SUM_COLUMNS`; below zero takes away. */
+  readonly amounts: readonly bigint[];
 }
 
 /** One budget in one of its periods. */
@@ -47,7 +74,7 @@ const BODY_MS = 60_000;
 /** Every claim is kept at least so long, by clocks that do not jump. */
 export const CLAIMS_KEPT_MS = NONCE_LIFE_S * 1_000 + BODY_MS;
 
-export type Step = SqlStep | AppendStep | BalanceStep | ClaimStep;
+export type Step = SqlStep | AppendStep | BalanceStep | ClaimStep | SumStep;
 
 export type Build = (db: Kysely<Schema>) => Compilable;
 type Values = Readonly<Record<string, SqlValue>>;

@@ -1,5 +1,6 @@
 /** Torture: what the audit log must say: unbroken chains, and every call opened once and resolved once, as it is booked. */
 import { hash } from 'node:crypto';
+import { readRecord } from '../../src/audit/call-record.ts';
 import type { AuditRow, Books } from './books.ts';
 
 interface AuditedCall {
@@ -52,7 +53,7 @@ function findBrokenChains(audit: readonly AuditRow[]): string[] {
     if (row.node !== node) [node, sequence, head] = [row.node, 0n, FIRST_HEAD];
     sequence++;
     head = nextHead(head, row.record);
-    if (row.sequence !== sequence || row.head !== head.toString('base64url'))
+    if (row.sequence !== sequence || !head.equals(row.head))
       return [`the chain of node ${node} is broken at ${row.sequence}`];
   }
   return audit.length === 0 ? ['the audit log is empty'] : [];
@@ -75,7 +76,7 @@ function toNanos(usd: string | undefined): bigint | undefined {
 function readCalls(audit: readonly AuditRow[]): Map<string, AuditedCall> {
   const calls = new Map<string, AuditedCall>();
   for (const { record } of audit) {
-    const event = JSON.parse(record) as { action: string; target: string; cost_usd?: string };
+    const event = readRecord(record) as { action: string; target: string; cost_usd?: string };
     if (!STEPS.has(event.action)) continue;
     const call = calls.get(event.target) ?? { opened: 0, resolved: [], costUsd: undefined };
     calls.set(event.target, call);

@@ -1,6 +1,8 @@
 /** Torture: reads Keyfold's books out of its database, past Keyfold, all of them as of one moment. */
 import { DatabaseSync } from 'node:sqlite';
 import pg from 'pg';
+import { RESOLUTIONS } from '../../src/ledger/call-row.ts';
+import { unpackId } from '../../src/ledger/packed-id.ts';
 import { readIntegersAsBigint } from '../../src/storage/postgres/read-integers.ts';
 
 /** Where a database is: the file of an SQLite, or the URL of a PostgreSQL. */
@@ -14,7 +16,7 @@ export interface BookedCall {
   readonly held_nanos: bigint;
   readonly cost_nanos: bigint;
   readonly reserved_at: bigint;
-  readonly resolved_at: bigint;
+  readonly duration_ms: bigint;
 }
 
 export interface OpenReservation {
@@ -44,7 +46,7 @@ export interface AuditRow {
   readonly node: bigint;
   readonly sequence: bigint;
   readonly record: string;
-  readonly head: string;
+  readonly head: Uint8Array;
 }
 
 export interface Books {
@@ -55,9 +57,9 @@ export interface Books {
   readonly audit: readonly AuditRow[];
 }
 
-const QUERIES: Readonly<Record<keyof Books, string>> = {
-  calls:
-    'select id, key_id, resolution, flags, held_nanos, cost_nanos, reserved_at, resolved_at from calls order by id',
+const CALLS = `key_id, resolution, flags, held_nanos, cost_nanos, reserved_at, duration_ms
+  from calls join call_sources on no = source order by calls.id`;
+const QUERIES: Readonly<Record<Exclude<keyof Books, 'calls'>, string>> = {
   reservations: 'select id, boot, held_nanos, reserved_at, call from reservations order by id',
   balances: 'select * from balances',
   budgets: 'select id, scope_id, period, cap_nanos from budgets',
@@ -67,7 +69,9 @@ const QUERIES: Readonly<Record<keyof Books, string>> = {
 /** Without the audit log, which is most of it, where it is left out. */
 export async function readBooks(place: BooksPlace, { withAudit = true } = {}): Promise<Books> {
   const queries = Object.entries(QUERIES).filter(([name]) => withAudit || name !== 'audit');
-  return 'file' in place ? readSqlite(place.file, queries) : readPostgres(place.url, queries);
+  return 'file' in place
+    ? readSqlite(place.file, [['calls', `select hex(calls.id) as packed, ${CALLS}`], ...queries])
+    : readPostgres(place.url, [['calls', `select cast(calls.id as text) as packed, ${CALLS}`], ...queries]);
 }
 
 type Queries = readonly (readonly [string, string])[];
@@ -101,7 +105,23 @@ async function readPostgres(url: string, queries: Queries): Promise<Books> {
 }
 
 function toBooks(read: readonly (readonly [string, readonly unknown[]])[]): Books {
-  return { audit: [], ...Object.fromEntries(read) } as unknown as Books;
+  const books = { audit: [], ...Object.fromEntries(read) } as unknown as Books & {
+    calls: readonly StoredCall[];
+  };
+  return { ...books, calls: books.calls.map(readCall) };
+}
+
+/** As it lies in its table: an id as its bytes, a word as its place. */
+type StoredCall = Omit<BookedCall, 'id' | 'resolution'> & {
+  readonly packed: string;
+  readonly resolution: bigint;
+};
+
+function readCall({ packed, resolution, ...call }: StoredCall): BookedCall {
+  const word = RESOLUTIONS[Number(resolution)];
+  if (word === undefined) throw new Error(`a call is resolved by ${resolution}, which is no word`);
+  const digits = packed.toLowerCase().replaceAll('-', '');
+  return { ...call, id: unpackId('reservation', digits), resolution: word };
 }
 
 /** What `pragma integrity_check` says of a file; `ok` and nothing else when it is whole. */

@@ -10,7 +10,7 @@ export const CALL: Reservation['call'] = {
   projectId: 'prj_00000000' as Id<'project'>,
   keyId: 'key_00000000' as Id<'key'>,
   keyVersion: 1,
-  requestId: 'req_00000000',
+  requestId: 'req_00000000000000000000000000',
   endpoint: 'chat.completions',
   provider: 'sandbox',
   model: 'echo',

@@ -1,5 +1,5 @@
 /** Calls, one row each, as the ledger settled them. */
-import { formatUsd, nanos } from '@keyfold/protocol';
+import { formatUsd } from '@keyfold/protocol';
 import { Denial } from '../../kernel/denial.ts';
 import type { CallRow, LedgerReports } from '../../ledger/reports.ts';
 import { mapTokens } from '../../ledger/token-classes.ts';
@@ -12,6 +12,8 @@ export interface CallRooms {
 }
 
 const TAG = 'Usage';
+/** A cursor is the id of a call, which need not exist any more. */
+const callId = z.string().regex(/^res_[0-7][0-9a-hjkmnp-tv-z]{25}$/, 'must be the id of a call');
 const callView = z
   .object({
     object: z.literal('call'),
@@ -50,11 +52,14 @@ export function callEndpoints(rooms: CallRooms): Endpoint[] {
       tag: TAG,
       summary: 'List calls that have ended, newest first.',
       query: listQuery.extend({
+        after: callId.optional(),
+        before: callId.optional(),
         key_id: z.string().max(100).optional(),
         project_id: z.string().max(100).optional(),
         request_id: z.string().max(100).optional(),
         model: z.string().max(300).optional(),
         provider: z.string().max(100).optional(),
+        credential_id: z.string().max(100).optional(),
         from: time.optional(),
         to: time.optional(),
       }),
@@ -70,6 +75,7 @@ export function callEndpoints(rooms: CallRooms): Endpoint[] {
             requestId: query.request_id,
             model: query.model,
             provider: query.provider,
+            credentialId: query.credential_id,
             fromMs: query.from,
             toMs: query.to,
           },
@@ -95,31 +101,30 @@ export function callEndpoints(rooms: CallRooms): Endpoint[] {
 }
 
 function renderCall(row: CallRow): Json {
-  const [startedAtMs, endedAtMs] = [Number(row.reserved_at), Number(row.resolved_at)];
   return {
     object: 'call',
     id: row.id,
-    request_id: row.request_id,
-    project_id: row.project_id,
-    key_id: row.key_id,
-    key_version: Number(row.key_version),
-    credential_id: row.credential_id,
+    request_id: row.requestId,
+    project_id: row.projectId,
+    key_id: row.keyId,
+    key_version: row.keyVersion,
+    credential_id: row.credentialId,
     endpoint: row.endpoint,
     provider: row.provider,
     model: row.model,
-    streamed: row.streamed === 1n,
-    attempt: Number(row.attempt),
+    streamed: row.streamed,
+    attempt: row.attempt,
     route: row.route,
-    status: Number(row.status),
+    status: row.status,
     error: row.error,
     outcome: row.resolution,
     provenance: row.provenance,
-    flags: row.flags === null ? [] : row.flags.split(' '),
-    ...mapTokens((each) => Number(row[each])),
-    held_usd: formatUsd(nanos(row.held_nanos)),
-    cost_usd: formatUsd(nanos(row.cost_nanos)),
-    created_at: renderTime(startedAtMs),
-    ended_at: renderTime(endedAtMs),
-    duration_ms: endedAtMs - startedAtMs,
+    flags: [...row.flags],
+    ...row.tokens,
+    held_usd: formatUsd(row.held),
+    cost_usd: formatUsd(row.cost),
+    created_at: renderTime(row.reservedAtMs),
+    ended_at: renderTime(row.resolvedAtMs),
+    duration_ms: row.resolvedAtMs - row.reservedAtMs,
   };
 }

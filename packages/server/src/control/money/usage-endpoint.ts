@@ -1,4 +1,4 @@
-/** `GET /v1/usage`: what was used and what it cost, summed by key, project, model, provider or time; JSON or CSV. */
+/** `GET /v1/usage`: what was used and what it cost, summed by key, project, model, provider, credential or time; JSON or CSV. */
 import { formatUsd } from '@keyfold/protocol';
 import { Denial } from '../../kernel/denial.ts';
 import type { Principal } from '../../keys/key.ts';
@@ -41,6 +41,7 @@ const usageQuery = z.strictObject({
   project_id: z.string().max(100).optional(),
   model: z.string().max(300).optional(),
   provider: z.string().max(100).optional(),
+  credential_id: z.string().max(100).optional(),
   format: z.enum(['json', 'csv']).default('json'),
 });
 
@@ -50,6 +51,7 @@ const usageView = z
     project_id: z.string().optional(),
     model: z.string().optional(),
     provider: z.string().optional(),
+    credential_id: z.string().optional(),
     hour: z.string().optional(),
     day: z.string().optional(),
     month: z.string().optional(),
@@ -85,13 +87,15 @@ async function reportUsage(
     projectId: query.project_id,
     model: query.model,
     provider: query.provider,
+    credentialId: query.credential_id,
     fromMs: query.from,
     toMs: query.to,
   };
   const groups = query.group_by ?? [];
   const sums = await rooms.reports.sumUsage(filter, groups);
   if (sums instanceof Denial) return sums;
-  const rows = sums.toSorted((a, b) => compare(groups, [a, b])).map((sum) => renderSum(sum, groups));
+  const order = orderOf(groups);
+  const rows = sums.toSorted((a, b) => compare(order, a, b)).map((sum) => renderSum(sum, groups));
   if (query.format === 'json') {
     return ok({ object: 'list', data: rows, has_more: false, first_id: null, last_id: null });
   }
@@ -106,6 +110,7 @@ const COLUMN_OF: Readonly<Record<UsageGroup, string>> = {
   project: 'project_id',
   model: 'model',
   provider: 'provider',
+  credential: 'credential_id',
   hour: 'hour',
   day: 'day',
   month: 'month',
@@ -122,13 +127,24 @@ function renderSum(sum: UsageSum, groups: readonly UsageGroup[]): Record<string,
   };
 }
 
+interface Order {
+  readonly group: UsageGroup;
+  readonly sign: 1 | -1;
+}
+
 /** Latest time first, then by name. */
-function compare(groups: readonly UsageGroup[], [a, b]: readonly [UsageSum, UsageSum]): number {
+function orderOf(groups: readonly UsageGroup[]): readonly Order[] {
   const isTime = (group: UsageGroup) => TIMES.includes(group);
-  const order = [...groups.filter((group) => isTime(group)), ...groups.filter((group) => !isTime(group))];
-  for (const group of order) {
+  return [
+    ...groups.filter((group) => isTime(group)).map((group) => ({ group, sign: -1 }) as const),
+    ...groups.filter((group) => !isTime(group)).map((group) => ({ group, sign: 1 }) as const),
+  ];
+}
+
+function compare(order: readonly Order[], a: UsageSum, b: UsageSum): number {
+  for (const { group, sign } of order) {
     const [left, right] = [a.group[group] ?? '', b.group[group] ?? ''];
-    if (left !== right) return left < right === isTime(group) ? 1 : -1;
+    if (left !== right) return left < right ? -sign : sign;
   }
   return 0;
 }

@@ -5,13 +5,22 @@ import { initial } from './0001-initial.ts';
 import { keysForLife } from './0002-keys-for-life.ts';
 import { routes } from './0003-routes.ts';
 import { budgets } from './0004-budgets.ts';
+import { smallCalls } from './0005-small-calls.ts';
 import { idempotentCalls } from './0006-idempotent-calls.ts';
 import { credit } from './0007-credit.ts';
 import type { Migration } from './migration-shape.ts';
 import type { MigrationSql } from './pending.ts';
 
 /** In the order in which they are applied. */
-const MIGRATIONS: readonly Migration[] = [initial, keysForLife, routes, budgets, idempotentCalls, credit];
+const MIGRATIONS: readonly Migration[] = [
+  initial,
+  keysForLife,
+  routes,
+  budgets,
+  smallCalls,
+  idempotentCalls,
+  credit,
+];
 
 /** Every migration as SQL, in order, for one dialect. */
 export function renderMigrations(dialect: 'sqlite' | 'postgres'): MigrationSql {

@@ -1,6 +1,6 @@
 /** Connects a writing session: bounded waits, durable commits, the schema in place, and its locks taken. */
 import pg from 'pg';
-import { type ChainState, EMPTY_CHAIN } from '../audit-chain.ts';
+import { type ChainState, EMPTY_CHAIN, headText } from '../audit-chain.ts';
 import { renderMigrations } from '../migrations/migration.ts';
 import { FACTS_TABLE, SCHEMA_VERSION_QUERY, pendingStatements } from '../migrations/pending.ts';
 import { claimNode, lockBoot, withMigrationLock } from './locks.ts';
@@ -27,6 +27,7 @@ const KEEPALIVE =
   'set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3';
 
 const SILENCE_MS = 1_000;
+const MIGRATION_MS_MAX = 24 * 3_600_000;
 
 /** What both the writing session and the reading ones are connected with. */
 export function connectionSettings({ url, statementTimeoutMs }: SessionOptions) {
@@ -88,7 +89,9 @@ async function migrate(client: pg.Client): Promise<void> {
   if (pending.length === 0) return;
   await client.query('begin');
   try {
-    for (const sql of pending) await client.query(sql);
+    // It may carry many rows over, and nobody is served before it is done.
+    await client.query('set local statement_timeout = 0');
+    for (const text of pending) await client.query(withTimeout(text, MIGRATION_MS_MAX));
     await client.query('commit');
   } catch (error) {
     await client.query('rollback');
@@ -96,11 +99,16 @@ async function migrate(client: pg.Client): Promise<void> {
   }
 }
 
+/** The driver gives up by itself, too; that it takes a time for one query its types do not say. */
+function withTimeout(text: string, ms: number): pg.QueryConfig & { readonly query_timeout: number } {
+  return { text, query_timeout: ms };
+}
+
 async function readChain(client: pg.Client, node: number): Promise<ChainState> {
-  const { rows } = await client.query<{ sequence: bigint; head: string }>(
+  const { rows } = await client.query<{ sequence: bigint; head: Buffer }>(
     'select sequence, head from audit_records where node = $1 order by sequence desc limit 1',
     [node],
   );
   const last = rows[0];
-  return last === undefined ? EMPTY_CHAIN : { sequence: Number(last.sequence), head: last.head };
+  return last === undefined ? EMPTY_CHAIN : { sequence: Number(last.sequence), head: headText(last.head) };
 }

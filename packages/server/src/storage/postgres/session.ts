@@ -1,13 +1,16 @@
 /** The one writing PostgreSQL session of this process: commits batches and keeps its node's chain. */
 import type pg from 'pg';
 import type { UnitOfWork } from '../database.ts';
-import { type ChainState, chainRecord } from '../audit-chain.ts';
+import { type ChainState, chainRecord, headBytes } from '../audit-chain.ts';
 import type { UnitResult } from '../group-commit.ts';
 import { BalanceBatch } from '../balance-batch.ts';
 import type { SqlStep, Step } from '../statement.ts';
 import { LockedBalances, lockBalances, writeBalances } from './locked-balances.ts';
+import { SumBatch } from '../sum-batch.ts';
 import { ClaimBatch, INSERT_CLAIMS, REMOVE_CLAIMS, claimsOf } from './claim-batch.ts';
 import type { Connected } from './connect.ts';
+import { runAhead } from './run-ahead.ts';
+import { writeSums } from './write-sums.ts';
 
 /** The longest wait for the server to take leave. */
 const CLOSE_TIMEOUT_MS = 2_000;
@@ -21,6 +24,7 @@ export class PostgresSession {
   #onEnd: (() => void) | undefined;
   #claims = new ClaimBatch([]);
   #balances = new BalanceBatch(new LockedBalances([], []));
+  #sums = new SumBatch();
 
   /** `onEnd` is called once, as soon as the session is of no more use, whoever ended it. */
   constructor({ client, destroy, node, chain }: Connected, onEnd: () => void) {
@@ -43,9 +47,13 @@ export class PostgresSession {
       await this.#client.query('begin');
       this.#claims = await this.#insertClaims(units);
       this.#balances = new BalanceBatch(await lockBalances(this.#client, units));
+      this.#sums = new SumBatch();
+      await runAhead(units, (step) => this.#send(step));
       const results: UnitResult[] = [];
       for (const unit of units) results.push(await this.#runUnit(unit, nowMs));
       await writeBalances(this.#client, this.#balances.changed());
+      // After everything else: who waits for a sum holds nothing that its owner may want.
+      await writeSums(this.#client, this.#sums);
       await this.#removeClaims(this.#claims.unused);
       // To the commit of an aborted transaction the server answers with a rollback, which is no error to it.
       const { command } = await this.#client.query('commit');
@@ -90,6 +98,7 @@ export class PostgresSession {
       chain: this.#chain,
       balances: this.#balances.mark(),
       claims: this.#claims.mark(),
+      sums: this.#sums.mark(),
     };
     this.#sendAhead('savepoint unit');
     try {
@@ -116,11 +125,13 @@ export class PostgresSession {
     readonly chain: ChainState;
     readonly balances: number;
     readonly claims: number;
+    readonly sums: number;
   }): Promise<void> {
     await this.#client.query('rollback to savepoint unit');
     this.#chain = before.chain;
     this.#balances.undoTo(before.balances);
     this.#claims.undoTo(before.claims);
+    this.#sums.undoTo(before.sums);
   }
 
   /** Sends every step at once and then looks at the guards: one round trip a unit, since an unheld guard undoes all anyway. */
@@ -140,6 +151,11 @@ export class PostgresSession {
   async #runStep(step: Step, nowMs: number): Promise<number> {
     if ('append' in step) return this.#append(step.append, nowMs);
     if ('claim' in step) return Number(this.#claims.take(step.claim));
+    if ('sum' in step) {
+      this.#sums.add(step);
+      return 1;
+    }
+    if ('sql' in step && step.ahead !== undefined) return 1;
     return 'balance' in step ? Number(this.#balances.apply(step)) : this.#send(step);
   }
 
@@ -156,8 +172,8 @@ export class PostgresSession {
     const { record, state } = chainRecord(this.#chain, { node: this.node, body });
     this.#chain = state;
     return this.#send({
-      sql: 'insert into audit_records (node, sequence, at, record, head) values ($1, $2, $3, $4, $5)',
-      values: [this.node, state.sequence, nowMs, record, state.head],
+      sql: `insert into audit_records (node, sequence, at, record, head) values ($1, $2, $3, $4, decode($5, 'hex'))`,
+      values: [this.node, state.sequence, nowMs, record, headBytes(state.head).toString('hex')],
     });
   }
 }

@@ -1,15 +1,17 @@
 /** Writes units of work in the form in which they cross to the SQLite worker. */
 import type { UnitOfWork } from '../database.ts';
-import type { BalanceName, Step } from '../statement.ts';
-import { BALANCE, CLAIM, type WireStep, type WireUnit, type WireValue } from './messages.ts';
+import type { BalanceName, Step, SumName } from '../statement.ts';
+import { BALANCE, CLAIM, SUM, type WireStep, type WireUnit, type WireValue } from './messages.ts';
 
 const SAFE = BigInt(Number.MAX_SAFE_INTEGER);
 
 export class BatchEncoder {
   readonly texts: string[] = [];
   readonly balances: (readonly [budgetId: string, periodStartMs: number])[] = [];
+  readonly sums: (readonly [source: string, hour: number])[] = [];
   readonly #numberOf: (sql: string) => number;
   readonly #balanceNumbers = new Map<string, number>();
+  readonly #sumNumbers = new Map<string, number>();
 
   constructor(numberOf: (sql: string) => number) {
     this.#numberOf = numberOf;
@@ -22,6 +24,9 @@ export class BatchEncoder {
   #encodeStep(step: Step): WireStep {
     if ('append' in step) return this.texts.push(step.append) - 1;
     if ('claim' in step) return [CLAIM, step.claim];
+    if ('sum' in step) {
+      return [SUM, this.#numberOfSum(step.sum), ...step.amounts.map((amount) => encodeInteger(amount))];
+    }
     if ('balance' in step) {
       const cap = step.cap === undefined ? null : encodeInteger(step.cap);
       return [
@@ -47,6 +52,16 @@ export class BatchEncoder {
     if (number === undefined) {
       number = this.balances.push([budgetId, periodStartMs]) - 1;
       this.#balanceNumbers.set(name, number);
+    }
+    return number;
+  }
+
+  #numberOfSum({ source, hour }: SumName): number {
+    const name = `${source} ${hour}`;
+    let number = this.#sumNumbers.get(name);
+    if (number === undefined) {
+      number = this.sums.push([source, hour]) - 1;
+      this.#sumNumbers.set(name, number);
     }
     return number;
   }

@@ -16,7 +16,8 @@ export type WireValue = string | number | null | readonly [integer: string];
 
 /**
  * A statement: `[statement number, guarded 0|1, ...values]`. A balance: `[-1, number in balances, posted, held, cap, since]`.
- * A claim: `[-2, value]`. A plain number: append the audit record of that number in `texts`.
+ * A claim: `[-2, value]`. A sum: `[-3, number in sums, ...amounts]`. A plain number: append the audit record of that number in
+ * `texts`.
  */
 export type WireStep =
   | readonly [statement: number, guarded: 0 | 1, ...values: WireValue[]]
@@ -29,10 +30,12 @@ export type WireStep =
       sinceMs: number | null,
     ]
   | readonly [claim: typeof CLAIM, value: string]
+  | readonly [sum: typeof SUM, name: number, ...amounts: WireValue[]]
   | number;
 
 export const BALANCE = -1;
 export const CLAIM = -2;
+export const SUM = -3;
 
 export type WireUnit = readonly WireStep[];
 
@@ -43,6 +46,7 @@ export interface WireBatch {
   readonly statements: readonly string[];
   readonly nowMs: number;
   readonly balances: readonly (readonly [budgetId: string, periodStartMs: number])[];
+  readonly sums: readonly (readonly [source: string, hour: number])[];
   readonly units: readonly WireUnit[];
 }
 

@@ -128,6 +128,7 @@ export class SqliteDatabase implements Database {
       statements,
       nowMs: this.#nowMs(),
       balances: encoder.balances,
+      sums: encoder.sums,
       units: wire,
     };
     const response = await this.#writer.call({

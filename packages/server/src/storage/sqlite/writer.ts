@@ -1,20 +1,23 @@
 /** Executes batches of units of work on the one writing SQLite connection. Runs inside the worker. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { type ChainState, EMPTY_CHAIN, chainRecord } from '../audit-chain.ts';
+import { type ChainState, EMPTY_CHAIN, chainRecord, headBytes, headText } from '../audit-chain.ts';
 import type { SqlValue } from '../statement.ts';
 import { BalanceBatch } from '../balance-batch.ts';
 import { BalanceRows } from './balance-rows.ts';
+import { SumBatch } from '../sum-batch.ts';
 import { decodeInteger } from './batch-encoder.ts';
 import { ClaimIndex } from './claim-index.ts';
 import {
   BALANCE,
   CLAIM,
+  SUM,
   type WireBatch,
   type WireResult,
   type WireStep,
   type WireUnit,
   type WireValue,
 } from './messages.ts';
+import { SumWriter } from './write-sums.ts';
 
 const NODE = 1;
 /** What running steps yields when every guard held. */
@@ -30,12 +33,14 @@ type WireBalance = readonly [
   sinceMs: number | null,
 ];
 type WireClaim = readonly [number, value: string];
+type WireSum = readonly [number, name: number, ...amounts: WireValue[]];
 
 /** Where a unit began, in all that is kept in memory until the commit. */
 interface Mark {
   readonly chain: ChainState;
   readonly balances: number;
   readonly claims: number;
+  readonly sums: number;
 }
 
 interface Prepared {
@@ -53,10 +58,12 @@ export class SqliteWriter {
   readonly #rows: BalanceRows;
   readonly #insertClaim: StatementSync;
   readonly #claims: ClaimIndex;
+  readonly #sumWriter: SumWriter;
   #chain: ChainState;
   #balances: BalanceBatch;
+  #sums = new SumBatch();
   #texts: readonly string[] = [];
-  #names: WireBatch['balances'] = [];
+  #names: Pick<WireBatch, 'balances' | 'sums'> = { balances: [], sums: [] };
   /** The unit that runs has changed a row or appended a record: only a savepoint can undo that. */
   #hasWritten = false;
 
@@ -70,6 +77,7 @@ export class SqliteWriter {
     this.#rows = new BalanceRows(db);
     this.#balances = new BalanceBatch(this.#rows);
     this.#insertClaim = db.prepare('insert into claims (value) values (?)');
+    this.#sumWriter = new SumWriter(db);
     this.#claims = readClaims(db);
     this.#chain = readChain(db);
   }
@@ -82,7 +90,7 @@ export class SqliteWriter {
   run(batch: WireBatch, texts: readonly string[]): WireResult[] {
     for (const [index, sql] of batch.statements.entries()) this.#sql[batch.firstStatement + index] = sql;
     this.#texts = texts;
-    this.#names = batch.balances;
+    this.#names = batch;
     const work = () => this.#runPlainly(batch);
     return this.#transact(work) ?? this.#transact(() => this.#runWithSavepoints(batch)) ?? [];
   }
@@ -91,11 +99,13 @@ export class SqliteWriter {
   #transact(work: () => WireResult[] | undefined): WireResult[] | undefined {
     const chainBefore = this.#chain;
     this.#balances = new BalanceBatch(this.#rows);
+    this.#sums = new SumBatch();
     this.#begin.run();
     try {
       const results = work();
       if (results !== undefined) {
         this.#rows.write(this.#balances.changed());
+        this.#sumWriter.write(this.#sums);
         for (const value of this.#claims.pending) this.#insertClaim.run(value);
         this.#commit.run();
         this.#claims.settle();
@@ -156,7 +166,12 @@ export class SqliteWriter {
   }
 
   #mark(): Mark {
-    return { chain: this.#chain, balances: this.#balances.mark(), claims: this.#claims.mark() };
+    return {
+      chain: this.#chain,
+      balances: this.#balances.mark(),
+      claims: this.#claims.mark(),
+      sums: this.#sums.mark(),
+    };
   }
 
   #undo(before: Mark): void {
@@ -168,6 +183,7 @@ export class SqliteWriter {
     this.#chain = before.chain;
     this.#balances.undoTo(before.balances);
     this.#claims.undoTo(before.claims);
+    this.#sums.undoTo(before.sums);
   }
 
   /** Index of the guarded step that did not hold, or `ALL_HELD`. */
@@ -180,13 +196,15 @@ export class SqliteWriter {
         if (!this.#changeBalance(step as WireBalance)) return index;
       } else if (step[0] === CLAIM) {
         if (!this.#claims.add((step as WireClaim)[1])) return index;
+      } else if (step[0] === SUM) {
+        this.#addSum(step);
       } else if (!this.#runStatement(step as WireStatement) && step[1] === 1) return index;
     }
     return ALL_HELD;
   }
 
   #changeBalance([, name, posted, held, cap, sinceMs]: WireBalance): boolean {
-    const [budgetId, periodStartMs] = this.#names[name] ?? ['', 0];
+    const [budgetId, periodStartMs] = this.#names.balances[name] ?? ['', 0];
     return this.#balances.apply({
       balance: { budgetId, periodStartMs },
       posted: decodeInteger(posted),
@@ -194,6 +212,11 @@ export class SqliteWriter {
       ...(cap === null ? {} : { cap: decodeInteger(cap) }),
       ...(sinceMs === null ? {} : { sinceMs }),
     });
+  }
+
+  #addSum([, name, ...amounts]: WireSum): void {
+    const [source, hour] = this.#names.sums[name] ?? ['', 0];
+    this.#sums.add({ sum: { source, hour }, amounts: amounts.map((amount) => decodeInteger(amount)) });
   }
 
   /** True when the statement changed or found a row. */
@@ -222,7 +245,7 @@ export class SqliteWriter {
   #appendRecord(body: string, nowMs: number): void {
     const { record, state } = chainRecord(this.#chain, { node: NODE, body });
     this.#hasWritten = true;
-    this.#append.run(NODE, state.sequence, nowMs, record, state.head);
+    this.#append.run(NODE, state.sequence, nowMs, record, headBytes(state.head));
     this.#chain = state;
   }
 }
@@ -230,8 +253,8 @@ export class SqliteWriter {
 function readChain(db: DatabaseSync): ChainState {
   const last = db
     .prepare('select sequence, head from audit_records where node = ? order by sequence desc limit 1')
-    .get(NODE) as { sequence: number; head: string } | undefined;
-  return last === undefined ? EMPTY_CHAIN : last;
+    .get(NODE) as { sequence: number; head: Uint8Array } | undefined;
+  return last === undefined ? EMPTY_CHAIN : { sequence: last.sequence, head: headText(last.head) };
 }
 
 /** How old a row is cannot be told from a clock that may have jumped: each is kept its whole time from now. */
