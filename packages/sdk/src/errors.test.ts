@@ -131,7 +131,8 @@ describe('the error that an answer stands for', () => {
       assert.equal(error.constructor, expected, code);
       assert.equal(error.name, expected.name);
       assert.ok(error instanceof KeyfoldError && error instanceof Error);
-      assert.equal(error.shouldRetry, [408, 429, 500, 502, 503, 504].includes(status), code);
+      const isWorthIt = [408, 429, 500, 502, 503, 504].includes(status) || code === 'idempotency_in_flight';
+      assert.equal(error.shouldRetry, isWorthIt, code);
     }
   });
 

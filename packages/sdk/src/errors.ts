@@ -80,7 +80,7 @@ export class NotFoundError extends KeyfoldError {
   override readonly name: string = 'NotFoundError';
 }
 
-/** 409 and 422: the state does not allow this change, or its Idempotency-Key was used for another. */
+/** 409 and 422: the state does not allow this change, or its Idempotency-Key is in use, or was used for another. */
 export class ConflictError extends KeyfoldError {
   override readonly name: string = 'ConflictError';
 }

@@ -144,8 +144,9 @@ function answerHeaders(status: number, refusal: Denial | Fault): Record<string, 
   const headers: Record<string, string> = {};
   if (retryAfterMs !== undefined)
     headers['retry-after'] = String(Math.max(1, Math.ceil(retryAfterMs / 1_000)));
-  const isRetriedByStatus = status === 409 || status === 429;
-  if (status === 402 || (isRetriedByStatus && retryAfterMs === undefined))
+  // Clients try a 409 again, or do not, whatever was in conflict.
+  if (status === 409) headers['x-should-retry'] = String(retryAfterMs !== undefined);
+  else if (status === 402 || (status === 429 && retryAfterMs === undefined))
     headers['x-should-retry'] = 'false';
   // With it a client whose clock is wrong can correct it; `Date` comes with every answer.
   if (serverTimeS !== undefined) headers['x-keyfold-time'] = String(serverTimeS);

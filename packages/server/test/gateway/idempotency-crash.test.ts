@@ -13,7 +13,7 @@ import { MODEL, addModel, chatBody, issueKey, until } from './support.ts';
 
 const [SQLITE, POSTGRES] = DATABASE_KINDS as readonly [DatabaseKind, DatabaseKind];
 const KILLS = { sqlite: 30, postgres: 10 } as const;
-const TIMEOUT_MS = 240_000;
+const TIMEOUT_MS = 480_000;
 const WORKERS = 12;
 const FREE_WITHIN_MS = { alone: 5_000, besideAnother: 90_000 } as const;
 /** Of the calls that were answered before a kill, so many of the last are asked for again. */

@@ -469,6 +469,7 @@ function assertReplayed(answer: Answer, first: Answer, { mayBeReplayed = false }
 function assertInFlight(answer: Answer): void {
   assertRefused(answer, { status: 409, code: 'idempotency_in_flight' });
   assert.equal(answer.headers.get('retry-after'), '1');
+  assert.equal(answer.headers.get('x-should-retry'), 'true');
 }
 
 async function actionsOf(gateway: Gateway, answer: Answer): Promise<unknown[]> {

@@ -254,7 +254,7 @@ describeGateway('a signed request', {}, (gateway) => {
       for (let turn = 0; turn < 2; turn++) {
         const response = await sendSigned(`${url()}${CHAT}?turn=${turn}`, {
           method: 'POST',
-          headers: { 'content-type': 'application/json', 'idempotency-key': 'idem-1' },
+          headers: { 'content-type': 'application/json', 'idempotency-key': `idem-${turn}` },
           body: TO_PROVIDER.body,
         });
         assert.equal(response.status, 200, `${scheme} ${await response.text()}`);
