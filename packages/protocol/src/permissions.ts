@@ -32,6 +32,7 @@ export const CONTROL_PERMISSIONS = [
   'credits:read',
   'credits:write',
   'usage:read',
+  'usage:write',
   'audit:read',
   'leaks:write',
 ] as const;

@@ -17,6 +17,7 @@ import { KeyHasher } from './keys/key-hash.ts';
 import { KeyStore } from './keys/key-store.ts';
 import { KeySweep } from './keys/key-sweep.ts';
 import { BudgetStore } from './ledger/budget-store.ts';
+import { Corrections } from './ledger/corrections.ts';
 import { CreditStore } from './ledger/credit/credit-store.ts';
 import { RateStore } from './ledger/credit/rate-store.ts';
 import { Ledger } from './ledger/ledger.ts';
@@ -65,6 +66,8 @@ export async function openHouse(config: Config) {
   const hasher = new KeyHasher(rootKey);
   const audit = new AuditLog(database, clock);
   const keys = new KeyStore(database, mac);
+  const budgets = new BudgetStore({ database, mac, clock });
+  const credits = new CreditStore({ database, mac, clock });
   const ledger = new Ledger({ database, audit, clock, newId });
   const authenticator = new Authenticator({ store: keys, hasher, clock });
   const signingSecrets = new SigningSecrets({ database, mac, sealer, hasher, clock, random, newId });
@@ -95,8 +98,9 @@ export async function openHouse(config: Config) {
     uses,
     door: new Door({ authenticator, signingSecrets, nonces, uses, clock }),
     issuer: new KeyIssuer({ store: keys, hasher, clock, random, newId }),
-    budgets: new BudgetStore({ database, mac, clock }),
-    credits: new CreditStore({ database, mac, clock }),
+    budgets,
+    credits,
+    corrections: new Corrections({ database, budgets, credits, clock }),
     rates: new RateStore({ database, mac }),
     credentials: new CredentialStore({ database, sealer, clock }),
     prices: new PriceStore(database, clock),

@@ -39,6 +39,7 @@ export const AUDIT_ACTIONS = [
   'call.settled',
   'call.released',
   'call.expired',
+  'call.corrected',
   'call.refused',
   'control.refused',
   'unauthenticated.refused',

@@ -3,6 +3,7 @@ import { type AuditRooms, auditEndpoint } from './audit-endpoint.ts';
 import { type BudgetRooms, budgetEndpoints } from './money/budget-endpoints.ts';
 import { type CallRooms, callEndpoints } from './money/call-endpoints.ts';
 import { type CatalogRooms, catalogEndpoints } from './money/catalog-endpoints.ts';
+import { type CorrectionRooms, correctionEndpoint } from './money/correction-endpoint.ts';
 import { type CreditRooms, creditEndpoints } from './money/credit-endpoints.ts';
 import { creditStatementEndpoint } from './money/credit-statement.ts';
 import { type CredentialRooms, credentialEndpoints } from './credentials/credential-endpoints.ts';
@@ -31,6 +32,7 @@ export type EndpointRooms = OwnRooms &
   CatalogRooms &
   UsageRooms &
   CallRooms &
+  CorrectionRooms &
   AuditRooms &
   LeakEndpointRooms;
 
@@ -56,6 +58,7 @@ export function controlEndpoints(rooms: EndpointRooms): readonly Endpoint[] {
     ...catalogEndpoints(rooms),
     usageEndpoint(rooms),
     ...callEndpoints(rooms),
+    correctionEndpoint(rooms),
     auditEndpoint(rooms),
   ];
 }

@@ -9,7 +9,12 @@ import type { Resolution } from './reservation.ts';
 import { TOKEN_CLASSES, type TokenCounts, mapTokens } from './token-classes.ts';
 
 /** A row stores the place of a word in these lists. New words go to the end. */
-export const RESOLUTIONS = ['settlement', 'release', 'expiry'] as const satisfies Resolution['kind'][];
+export const RESOLUTIONS = ['settlement', 'release', 'expiry', 'correction'] as const satisfies (
+  | Resolution['kind']
+  | 'correction'
+)[];
+/** What a row in `calls` is: how a call ended, or that what it cost was corrected. */
+export type CallEnd = (typeof RESOLUTIONS)[number];
 export const PROVENANCES = ['provider', 'counted', 'estimated'] as const satisfies Usage['provenance'][];
 
 export interface CallRow {
@@ -26,7 +31,7 @@ export interface CallRow {
   readonly route: string | null;
   readonly streamed: boolean;
   readonly attempt: number;
-  readonly resolution: Resolution['kind'];
+  readonly resolution: CallEnd;
   readonly provenance: Usage['provenance'];
   readonly status: number;
   readonly error: string | null;

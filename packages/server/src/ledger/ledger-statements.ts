@@ -1,8 +1,9 @@
 /** The ledger's statements, compiled once: they are the hot path of every call. */
-import { sql } from 'kysely';
+import { type Expression, type Kysely, sql } from 'kysely';
 import type { Database } from '../storage/database.ts';
-import { SUM_COLUMNS, type SqlStep, type Step } from '../storage/statement.ts';
-import { PROVENANCES, RESOLUTIONS } from './call-row.ts';
+import type { Schema } from '../storage/schema.ts';
+import { SUM_COLUMNS, type SqlStep, type Step, type SumStep } from '../storage/statement.ts';
+import { type CallEnd, PROVENANCES, RESOLUTIONS } from './call-row.ts';
 import { CallSources, type NamedSource } from './call-source.ts';
 import { packId, packedSql } from './packed-id.ts';
 import type { Reservation, Resolution } from './reservation.ts';
@@ -17,7 +18,12 @@ export interface LedgerStatements {
     reservation: Reservation,
     resolution: Resolution & { readonly resolvedAtMs: number },
   ): RecordedCall;
+  /** Refused where the row is there. */
+  recordCorrection(correction: Reservation, end: Ended): readonly Step[];
 }
+
+/** How a row in `calls` came to be. */
+export type Ended = Omit<Resolution, 'kind'> & { readonly kind: CallEnd; readonly resolvedAtMs: number };
 
 /** A call's row, and what it adds to the sums. */
 export interface RecordedCall {
@@ -59,7 +65,10 @@ export function prepareLedgerStatements(database: Database): LedgerStatements {
     (db, param) => db.deleteFrom('reservations').where('id', '=', param('id')),
     'changes-row',
   );
-  const insertCall = prepare<CallValues>((db, param) =>
+  const intoCalls = (
+    db: Kysely<Schema>,
+    param: <Name extends keyof CallValues>(name: Name) => Expression<CallValues[Name]>,
+  ) =>
     db.insertInto('calls').values({
       id: packed.write(param('id')),
       request_id: packed.write(param('request_id')),
@@ -78,7 +87,11 @@ export function prepareLedgerStatements(database: Database): LedgerStatements {
       cost_nanos: param('cost_nanos'),
       reserved_at: param('reserved_at'),
       duration_ms: param('duration_ms'),
-    }),
+    });
+  const insertCall = prepare<CallValues>(intoCalls);
+  const insertCorrection = prepare<CallValues>(
+    (db, param) => intoCalls(db, param).onConflict((conflict) => conflict.doNothing()),
+    'changes-row',
   );
   return {
     checkRevision,
@@ -91,29 +104,22 @@ export function prepareLedgerStatements(database: Database): LedgerStatements {
         call: renderStoredCall(reservation),
       }),
     removeReservation: (id) => removeReservation({ id }),
+    recordCorrection: (correction, end) => {
+      const source = sources.name(correction.call);
+      const values = callValues(correction, end, source.digest);
+      return [...source.steps, insertCorrection(values), sumOf(values, source)];
+    },
     recordCall: (reservation, resolution) => {
       const source = sources.name(reservation.call);
       const values = callValues(reservation, resolution, source.digest);
-      const hour = Math.floor(reservation.reservedAtMs / HOUR_MS);
-      return {
-        source,
-        steps: [
-          ...source.steps,
-          insertCall(values),
-          { sum: { source: source.digest, hour }, amounts: amountsOf(values) },
-        ],
-      };
+      return { source, steps: [...source.steps, insertCall(values), sumOf(values, source)] };
     },
   };
 }
 
 type CallValues = ReturnType<typeof callValues>;
 
-function callValues(
-  { id, call, held, reservedAtMs }: Reservation,
-  resolution: Resolution & { readonly resolvedAtMs: number },
-  source: string,
-) {
+function callValues({ id, call, held, reservedAtMs }: Reservation, resolution: Ended, source: string) {
   const { usage } = resolution;
   const tokens = countTokens(usage);
   return {
@@ -134,6 +140,11 @@ function callValues(
     reserved_at: reservedAtMs,
     duration_ms: resolution.resolvedAtMs - reservedAtMs,
   };
+}
+
+function sumOf(values: CallValues, { digest }: NamedSource): SumStep {
+  const hour = Math.floor(values.reserved_at / HOUR_MS);
+  return { sum: { source: digest, hour }, amounts: amountsOf(values) };
 }
 
 /** A call counts once, with its first attempt. What it used and cost is added up over all of them. */

@@ -17,6 +17,8 @@ const GROUPS = [
   { characters: 8, digits: 10 },
   { characters: 8, digits: 10 },
 ] as const;
+/** Of each character's five bits. */
+const COUNTERPART = 0b1_0110;
 const FIRST_CHANCE = '0'.repeat(16);
 
 /** The value of each character, by its code. */
@@ -57,6 +59,18 @@ export function unpackId<Kind extends IdKind>(kind: Kind, packed: string): Id<Ki
     text += part;
   }
   return text as Id<Kind>;
+}
+
+/**
+ * The id of the row that corrects a call: of the same time, so that it stands beside it, and found from it, so that there is
+ * one at most. Of a correction's id it is the call's.
+ */
+export function counterpartOf(id: Id<'reservation'>): Id<'reservation'> {
+  const beginning = PREFIX_CHARACTERS + GROUPS[0].characters;
+  const chance = Array.from(id.slice(beginning), (character) =>
+    ALPHABET.charAt((VALUES[character.charCodeAt(0)] ?? 0) ^ COUNTERPART),
+  );
+  return `${id.slice(0, beginning)}${chance.join('')}` as Id<'reservation'>;
 }
 
 /** No id that was minted for a time or a later one is smaller. */

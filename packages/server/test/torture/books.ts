@@ -121,6 +121,7 @@ function readCall({ packed, resolution, ...call }: StoredCall): BookedCall {
   const word = RESOLUTIONS[Number(resolution)];
   if (word === undefined) throw new Error(`a call is resolved by ${resolution}, which is no word`);
   const digits = packed.toLowerCase().replaceAll('-', '');
+  if (word === 'correction') throw new Error(`${packed} is a correction, and nobody has made one`);
   return { ...call, id: unpackId('reservation', digits), resolution: word };
 }
 

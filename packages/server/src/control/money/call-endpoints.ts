@@ -2,6 +2,8 @@
 import { formatUsd } from '@keyfold/protocol';
 import { Denial } from '../../kernel/denial.ts';
 import type { CallRow, LedgerReports } from '../../ledger/reports.ts';
+import { RESOLUTIONS } from '../../ledger/call-row.ts';
+import { counterpartOf } from '../../ledger/packed-id.ts';
 import { mapTokens } from '../../ledger/token-classes.ts';
 import { type Endpoint, type Json, defineEndpoint, ok } from '../endpoint.ts';
 import { renderPage, renderTime } from '../list-page.ts';
@@ -31,7 +33,9 @@ const callView = z
     route: z.string().nullable(),
     status: z.number(),
     error: z.string().nullable(),
-    outcome: z.enum(['settlement', 'release', 'expiry']),
+    outcome: z.enum(RESOLUTIONS),
+    /** Of a correction: the call whose cost it changes, by `cost_usd`. */
+    corrects: z.string().nullable(),
     provenance: z.enum(['provider', 'counted', 'estimated']),
     flags: z.array(z.string()),
     ...mapTokens(() => z.number()),
@@ -118,6 +122,7 @@ function renderCall(row: CallRow): Json {
     status: row.status,
     error: row.error,
     outcome: row.resolution,
+    corrects: row.resolution === 'correction' ? counterpartOf(row.id) : null,
     provenance: row.provenance,
     flags: [...row.flags],
     ...row.tokens,
