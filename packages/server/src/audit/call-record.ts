@@ -23,7 +23,9 @@ const OPENED = 'call.opened';
 /** Actions that a short record can have; all of them were allowed. */
 const ACTIONS: readonly string[] = [OPENED, 'call.settled', 'call.released', 'call.expired'];
 
-type Value = AuditDetail[string];
+/** What has a place of its own, and what of it only a call that has ended. */
+const ENDING = new Set<string>(['status', ...TOKENS]);
+const PLACED = new Set<string>(['provider', 'model', ...ENDING]);
 
 /** In a short record the organization stands before the action, and nothing else stands so. */
 export function shortMark(organizationId: string): string {
@@ -35,33 +37,40 @@ export function renderShort(event: AuditEvent, timeMs: number): string | undefin
   const { action, actor, target, decision, requestId, organizationId, cost, detail } = event;
   if (!ACTIONS.includes(action) || decision !== 'allowed' || detail === undefined) return undefined;
   if (requestId === undefined || organizationId === undefined) return undefined;
-  const rest = new Map(Object.entries(detail));
-  const take = (name: string) => {
-    const value = rest.get(name);
-    rest.delete(name);
-    return value;
-  };
-  const parts: unknown[] = [
-    timeMs,
-    organizationId,
-    action,
-    target,
-    actor,
-    requestId,
-    take('provider'),
-    take('model'),
-  ];
-  if (action === OPENED) parts.push(take('held_usd'));
-  else parts.push(cost === undefined ? undefined : formatUsd(cost), take('status'), takeTokens(take));
-  if (parts.includes(undefined) || (action === OPENED && cost !== undefined)) return undefined;
-  if (rest.size > 0) parts.push(Object.fromEntries(rest));
+  const { provider, model, held_usd: held, status } = detail;
+  const isOpened = action === OPENED;
+  if (provider === undefined || model === undefined || isOpened !== (cost === undefined)) return undefined;
+  const parts: unknown[] = [timeMs, organizationId, action, target, actor, requestId, provider, model];
+  if (cost === undefined) parts.push(held);
+  else parts.push(formatUsd(cost), status, tokensOf(detail));
+  if ((isOpened ? held : status) === undefined) return undefined;
+  const rest = restOf(detail, isOpened);
+  if (rest !== undefined) parts.push(rest);
   return JSON.stringify(parts).slice(1);
 }
 
-function takeTokens(take: (name: string) => Value | undefined): Value[] {
-  const counts = TOKENS.map((name) => take(name) ?? 0);
-  while (counts.length > 0 && counts.at(-1) === 0) counts.pop();
+function tokensOf(detail: AuditDetail): unknown[] {
+  const counts: unknown[] = [];
+  for (const [place, name] of TOKENS.entries()) {
+    const count = detail[name] ?? 0;
+    if (count === 0) continue;
+    while (counts.length < place) counts.push(0);
+    counts.push(count);
+  }
   return counts;
+}
+
+/** What has no place: an opened call has no status and no tokens, another one holds nothing. */
+function restOf(detail: AuditDetail, isOpened: boolean): AuditDetail | undefined {
+  let rest: Record<string, AuditDetail[string]> | undefined;
+  for (const name of Object.keys(detail)) {
+    const isPlaced = name === 'held_usd' ? isOpened : PLACED.has(name) && (!isOpened || !ENDING.has(name));
+    const value = detail[name];
+    if (isPlaced || value === undefined) continue;
+    rest ??= {};
+    rest[name] = value;
+  }
+  return rest;
 }
 
 /** The long form of a stored record, whichever it is stored in. */

@@ -16,11 +16,20 @@ export interface SumRow {
   readonly amounts: bigint[];
 }
 
+interface HourRow extends SumRow {
+  /** Of the steps that were not undone. Where there is none, the source may not be there either. */
+  steps: number;
+}
+
 export class SumBatch {
+  readonly #hours = new Map<string, HourRow>();
   readonly #log: SumStep[] = [];
 
   add(step: SumStep): void {
     this.#log.push(step);
+    const row = this.#row(step);
+    row.steps++;
+    addTo(row, step.amounts);
   }
 
   /** A point to return to with `undoTo`. */
@@ -29,28 +38,47 @@ export class SumBatch {
   }
 
   undoTo(mark: number): void {
-    this.#log.splice(mark);
+    for (const step of this.#log.splice(mark)) {
+      const row = this.#row(step);
+      row.steps--;
+      addTo(
+        row,
+        step.amounts.map((amount) => -amount),
+      );
+    }
   }
 
   hours(): SumRow[] {
-    return this.#sum((hour) => hour);
+    return [...this.#hours.values()].filter(({ steps }) => steps > 0);
   }
 
   days(): SumRow[] {
-    return this.#sum((hour) => Math.floor(hour / HOURS_PER_DAY));
+    const days = new Map<string, SumRow>();
+    for (const { source, start, amounts } of this.hours()) {
+      const day = Math.floor(start / HOURS_PER_DAY);
+      const name = `${day} ${source}`;
+      const row = days.get(name);
+      if (row === undefined) days.set(name, { source, start: day, amounts: [...amounts] });
+      else addTo(row, amounts);
+    }
+    return [...days.values()];
   }
 
-  #sum(startOf: (hour: number) => number): SumRow[] {
-    const rows = new Map<string, SumRow>();
-    for (const { sum, amounts } of this.#log) {
-      const start = startOf(sum.hour);
-      const name = `${start} ${sum.source}`;
-      const row = rows.get(name);
-      if (row === undefined) rows.set(name, { source: sum.source, start, amounts: [...amounts] });
-      else
-        for (const [index, amount] of amounts.entries())
-          row.amounts[index] = (row.amounts[index] ?? 0n) + amount;
+  #row({ sum: { source, hour }, amounts }: SumStep): HourRow {
+    const name = `${hour} ${source}`;
+    let row = this.#hours.get(name);
+    if (row === undefined) {
+      row = { source, start: hour, amounts: amounts.map(() => 0n), steps: 0 };
+      this.#hours.set(name, row);
     }
-    return [...rows.values()];
+    return row;
+  }
+}
+
+function addTo(row: SumRow, amounts: readonly bigint[]): void {
+  for (let index = 0; index < amounts.length; index++) {
+    const amount = amounts[index] ?? 0n;
+    // Most classes of tokens are not used.
+    if (amount !== 0n) row.amounts[index] = (row.amounts[index] ?? 0n) + amount;
   }
 }

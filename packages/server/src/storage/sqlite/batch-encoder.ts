@@ -25,7 +25,9 @@ export class BatchEncoder {
     if ('append' in step) return this.texts.push(step.append) - 1;
     if ('claim' in step) return [CLAIM, step.claim];
     if ('sum' in step) {
-      return [SUM, this.#numberOfSum(step.sum), ...step.amounts.map((amount) => encodeInteger(amount))];
+      const wire: [typeof SUM, number, ...WireValue[]] = [SUM, this.#numberOfSum(step.sum)];
+      for (const amount of step.amounts) wire.push(encodeInteger(amount));
+      return wire;
     }
     if ('balance' in step) {
       const cap = step.cap === undefined ? null : encodeInteger(step.cap);
@@ -69,9 +71,11 @@ export class BatchEncoder {
 
 /** JSON numbers are exact up to 2^53; what is larger crosses as text. */
 function encodeInteger(value: bigint): WireValue {
+  if (value === 0n) return 0;
   return value <= SAFE && value >= -SAFE ? Number(value) : [String(value)];
 }
 
 export function decodeInteger(value: WireValue): bigint {
+  if (value === 0) return 0n;
   return BigInt(typeof value === 'object' ? (value?.[0] ?? 0) : value);
 }
