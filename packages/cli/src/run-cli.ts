@@ -15,6 +15,7 @@ import { addProjects } from './commands/projects.ts';
 import { addRoutes } from './commands/routes.ts';
 import { addScan } from './commands/scan.ts';
 import { addServe } from './commands/serve.ts';
+import { addCorrect } from './commands/correct.ts';
 import { addReconcile } from './commands/reconcile.ts';
 import { addUsage } from './commands/usage.ts';
 import type { Context } from './context.ts';
@@ -72,6 +73,7 @@ export function createProgram(context: Context): Command {
     addBudgets,
     addCredits,
     addUsage,
+    addCorrect,
     addReconcile,
     addCalls,
     addModels,

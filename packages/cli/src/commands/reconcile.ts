@@ -1,5 +1,6 @@
 /** `keyfold reconcile`: what was settled in a period against the provider's own export of it. */
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { CommandFailure, EXIT } from '../exit-code.ts';
@@ -45,7 +46,7 @@ export function addReconcile(program: Command, context: Context): void {
         .argParser(readPercent),
     )
     .action(async (file: string, options: ReconcileOptions) => {
-      const rows = readRows(file, options);
+      const rows = readRows(resolve(context.cwd, file), options);
       const session = openSession(context, options);
       const comparisons = await reconcileWith(session, rows, options);
       const drifted = comparisons.filter(
