@@ -27,6 +27,7 @@ describe('keyfold reconcile', () => {
     model: 'gpt-4.1-2025-04-14',
     api_key_id: 'key_abc',
     input_tokens: 1_000,
+    input_cached_tokens: 100,
     output_tokens: 500,
   };
   const bucket = { start_time: 1_793_491_200, end_time: 1_793_577_600, results: [result] };
@@ -84,8 +85,8 @@ describe('keyfold reconcile', () => {
     ]);
     assert.equal(october.code, 2);
     assert.match(october.stderr, /another period: it has usage of 2026-11-01/);
-    assert.equal((await run([...november.with(1, 'none.json')])).code, 2);
-    assert.equal((await run([...november.with(3, 'anthropic')])).code, 2);
+    assert.equal((await run(november.with(1, 'none.json'))).code, 2);
+    assert.equal((await run(november.with(3, 'anthropic'))).code, 2);
     assert.equal((await run([...command, '--to', 'soon'])).code, 2);
     assert.deepEqual(api.asked, []);
   });
