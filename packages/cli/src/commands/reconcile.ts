@@ -50,7 +50,7 @@ export function addReconcile(program: Command, context: Context): void {
       const session = openSession(context, options);
       const comparisons = await reconcileWith(session, rows, options);
       const drifted = comparisons.filter(
-        ({ driftBasisPoints }) => driftBasisPoints > options.tolerancePercent * 100,
+        ({ driftBasisPoints }) => driftBasisPoints > options.tolerancePercent,
       );
       session.print(renderJson(comparisons), () => renderComparisons(comparisons, session));
       if (drifted.length === 0) return;
@@ -181,8 +181,10 @@ function readDay(text: string): number {
   return ms;
 }
 
+/** In hundredths of a percent. */
 function readPercent(text: string): number {
-  if (/^[0-9]{1,3}(?:\.[0-9]{1,2})?$/.test(text)) return Number(text);
+  const [, whole, fraction = ''] = /^([0-9]{1,3})(?:\.([0-9]{1,2}))?$/.exec(text) ?? [];
+  if (whole !== undefined) return Number(whole + fraction.padEnd(2, '0'));
   throw new InvalidArgumentError('It is a percentage such as 0.5.');
 }
 

@@ -29,6 +29,8 @@ export interface CallRow {
   readonly model: string;
   readonly credentialId: string | null;
   readonly route: string | null;
+  /** Of a child key. */
+  readonly parentId: string | null;
   readonly streamed: boolean;
   readonly attempt: number;
   readonly resolution: CallEnd;
@@ -65,6 +67,7 @@ export function selectCalls(db: Kysely<Schema>, dialect: Database['dialect']) {
         's.model',
         's.credential_id',
         's.route',
+        's.parent_id',
         'c.key_version',
         'c.streamed',
         'c.attempt',
@@ -96,6 +99,7 @@ export function readCall(row: ReadRow): CallRow {
     model: row.model,
     credentialId: row.credential_id,
     route: row.route,
+    parentId: row.parent_id,
     streamed: row.streamed === 1n,
     attempt: Number(row.attempt),
     resolution: wordAt(RESOLUTIONS, row.resolution),

@@ -46,6 +46,7 @@ export class CallSources {
           model: param('model'),
           credential_id: param('credential_id'),
           route: param('route'),
+          parent_id: param('parent_id'),
         })
         .onConflict((conflict) => conflict.column('digest').doNothing()),
     );
@@ -88,5 +89,6 @@ function valuesOf(call: CallFacts) {
     model: call.model,
     credential_id: call.credentialId ?? null,
     route: call.route ?? null,
+    parent_id: call.parentId ?? null,
   };
 }

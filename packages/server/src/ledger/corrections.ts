@@ -39,13 +39,10 @@ export class Corrections {
     this.#sql = prepareLedgerStatements(parts.database);
   }
 
-  /** To what the call shall have cost. `parentId`: of the key that made it. */
-  async plan(
-    call: CallRow,
-    of: { readonly cost: Nanos; readonly parentId: string | undefined },
-  ): Promise<Correction> {
-    const difference = nanos(of.cost - call.cost);
-    const holds = await this.#heldOn(call, of.parentId);
+  /** To what the call shall have cost. */
+  async plan(call: CallRow, cost: Nanos): Promise<Correction> {
+    const difference = nanos(cost - call.cost);
+    const holds = await this.#heldOn(call);
     const id = counterpartOf(call.id);
     const row = {
       id,
@@ -69,8 +66,11 @@ export class Corrections {
   }
 
   /** Budgets that were there when the call was reserved. Of one that was removed since, nobody asks any more. */
-  async #heldOn(call: CallRow, parentId: string | undefined): Promise<Hold[]> {
+  async #heldOn(call: CallRow): Promise<Hold[]> {
+    // It was free when it was reserved, and on nothing.
+    if (call.held === ZERO_NANOS) return [];
     const { keyId, projectId, organizationId, reservedAtMs } = call;
+    const parentId = call.parentId ?? undefined;
     const nowMs = this.#clock.nowMs();
     const budgets = await this.#budgets.load(idsOf({ keyId, projectId, organizationId, parentId }));
     const counting = budgets.filter((budget) => {
@@ -124,5 +124,6 @@ function factsOf(call: CallRow): CallFacts {
     streamed: call.streamed,
     attempt: 0,
     route: call.route ?? undefined,
+    parentId: call.parentId ?? undefined,
   };
 }

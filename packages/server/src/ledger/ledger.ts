@@ -71,7 +71,7 @@ export class Ledger {
   async reserve(request: ReserveRequest): Promise<Reservation | Denial | typeof STALE | typeof CLAIMED> {
     const nowMs = this.#clock.nowMs();
     // A call that costs nothing, such as a test key's, is under no budget and needs no credit.
-    const isFree = request.amount === ZERO_NANOS;
+    const isFree = request.estimate === ZERO_NANOS;
     const budgets = isFree ? [] : request.budgets;
     const credit = isFree ? undefined : holdOnCredit(request, nowMs);
     const reservation: Reservation = {

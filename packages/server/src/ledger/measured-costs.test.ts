@@ -26,7 +26,12 @@ test('a hold is rounded up, no less than the floor, and never more than the wors
   assert.equal(costs.holdFor(of, { estimate: nanos(10n), policy: { ...twice, multiplePercent: 100 } }), 4n);
   assert.equal(costs.holdFor(of, { estimate: nanos(10n), policy: { ...twice, floor: nanos(9n) } }), 9n);
   assert.equal(costs.holdFor(of, { estimate: nanos(10n), policy: { ...twice, floor: nanos(11n) } }), 10n);
-  assert.equal(measured(20, 0n, 0n).holdFor(of, { estimate: nanos(7n), policy: twice }), 7n);
+  assert.equal(
+    measured(20, 0n, 0n).holdFor(of, { estimate: nanos(7n), policy: twice }),
+    7n,
+    'free calls say nothing',
+  );
+  assert.equal(measured(20, 0n, 9n).holdFor(of, { estimate: nanos(7n), policy: twice }), 1n, 'never nothing');
   fc.assert(
     fc.property(
       fc.bigInt(0n, 10n ** 15n),

@@ -2,7 +2,7 @@
  * What calls of a key and model have cost of the most that they could: what a key's policy may hold instead of the worst
  * case. In memory, since it only decides how much is held: whoever starts anew holds the worst case again.
  */
-import { type Nanos, nanos } from '@keyfold/protocol';
+import { type Nanos, ZERO_NANOS, nanos } from '@keyfold/protocol';
 import type { MeasuredEstimate } from '../keys/key.ts';
 
 /** Calls of a key and model that must have been measured before less than the worst case is held. */
@@ -10,6 +10,8 @@ const CALLS_MIN = 20;
 /** Where so many were measured, the older ones count half. */
 const CALLS_MAX = 200;
 const ENTRIES_MAX = 10_000;
+/** A nano-dollar. */
+const LEAST = 1n;
 
 interface Measured {
   calls: number;
@@ -22,6 +24,8 @@ export class MeasuredCosts {
 
   /** A call that was settled at what its provider reported. `estimate` is the most that it could have cost. */
   note(of: { readonly keyId: string; readonly model: string }, call: { cost: Nanos; estimate: Nanos }): void {
+    // What can cost nothing, such as counting tokens, says nothing of what calls cost.
+    if (call.estimate === ZERO_NANOS) return;
     const name = nameOf(of);
     const measured = this.#measured.get(name) ?? { calls: 0, cost: 0n, estimate: 0n };
     measured.calls += 1;
@@ -50,7 +54,9 @@ export class MeasuredCosts {
     if (share === 0n) return estimate;
     const likely = ceilDivide(estimate * BigInt(policy.multiplePercent) * measured.cost, share);
     const held = likely > policy.floor ? likely : policy.floor;
-    return held < estimate ? nanos(held) : estimate;
+    // What may cost something is never held at nothing: a call without a hold would be on no budget.
+    const least = held > 0n ? held : LEAST;
+    return least < estimate ? nanos(least) : estimate;
   }
 }
 

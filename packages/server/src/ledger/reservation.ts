@@ -20,6 +20,8 @@ export interface CallFacts {
   readonly streamed: boolean;
   /** From 1; every attempt of a call is reserved and resolved by itself. */
   readonly attempt: number;
+  /** Of a child key: whose budgets it is under, too. */
+  readonly parentId?: string | undefined;
   /** The route that was asked for, where it was one. */
   readonly route: string | undefined;
 }

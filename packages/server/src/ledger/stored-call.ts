@@ -17,6 +17,7 @@ type StoredCall = readonly [
     // Those of an older Keyfold end here.
     number?,
     (string | null)?,
+    (string | null)?,
   ],
   holds: readonly (readonly [string, number])[],
   /** Of a call that holds less than it can cost. */
@@ -37,6 +38,7 @@ export function renderStoredCall({ call, holds, held, estimate }: Reservation): 
     call.streamed ? 1 : 0,
     call.attempt,
     call.route ?? null,
+    call.parentId ?? null,
   ];
   const on = holds.map((hold) => [hold.budgetId, hold.periodStartMs] as const);
   const stored: StoredCall = estimate === held ? [facts, on] : [facts, on, String(estimate)];
@@ -59,6 +61,7 @@ export function parseStoredCall(text: string, held: Nanos): Pick<Reservation, 'c
     streamed,
     attempt = 1,
     route = null,
+    parentId = null,
   ] = facts;
   return {
     call: {
@@ -74,6 +77,7 @@ export function parseStoredCall(text: string, held: Nanos): Pick<Reservation, 'c
       streamed: streamed === 1,
       attempt,
       route: route ?? undefined,
+      parentId: parentId ?? undefined,
     },
     holds: holds.map(([budgetId, periodStartMs]) => ({
       budgetId: budgetId as Hold['budgetId'],

@@ -4,6 +4,8 @@ import type { ModelPrice, NanosPerMillion, Rates, Usage } from './model-price.ts
 
 /** The most tokens that one class of one call may have; above it a count is absurd, not expensive. */
 export const TOKENS_MAX = 1_000_000_000_000;
+/** No call costs more: sums over thousands of the dearest still fit into the ledger's columns. A million dollars. */
+export const CALL_COST_MAX: Nanos = nanos(1_000_000_000_000_000n);
 
 /** The most tokens that a call may consume. Input is all classes of input together, output likewise. */
 export interface UsageBound {
@@ -130,5 +132,7 @@ function charge(count: number, rate: NanosPerMillion): bigint {
 }
 
 function roundUp(millionthsOfNanos: bigint): Nanos {
-  return nanos((millionthsOfNanos + 999_999n) / 1_000_000n);
+  const cost = (millionthsOfNanos + 999_999n) / 1_000_000n;
+  if (cost > CALL_COST_MAX) throw new RangeError('a call costs at most a million dollars');
+  return nanos(cost);
 }

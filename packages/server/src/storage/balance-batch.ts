@@ -33,6 +33,9 @@ interface KnownBudget {
   sinceMs: number;
 }
 
+/** The largest that a column of either database holds. */
+const INTEGER_MAX = 9_223_372_036_854_775_807n;
+
 export class BalanceBatch {
   readonly #source: BalanceSource;
   readonly #budgets = new Map<string, KnownBudget>();
@@ -42,7 +45,7 @@ export class BalanceBatch {
     this.#source = source;
   }
 
-  /** False, and nothing changed, when the step has a cap and would pass it. Throws when a sum would fall below zero. */
+  /** False, and nothing changed, when the step has a cap and would pass it. Throws when a sum would fall below zero, or overflow. */
   apply(step: BalanceStep): boolean {
     const { budgetId, periodStartMs } = step.balance;
     const budget = this.#budget(budgetId);
@@ -54,6 +57,9 @@ export class BalanceBatch {
       if (others + posted + held > step.cap) return false;
     }
     if (posted < 0n || held < 0n) throw new RangeError(`balance of ${row.budgetId} would fall below zero`);
+    // Here it is this unit's fault alone; at the end, when rows are written, it would be that of all.
+    if (posted > INTEGER_MAX || held > INTEGER_MAX)
+      throw new RangeError(`balance of ${row.budgetId} would overflow`);
     this.#log.push({ row, posted: row.posted, held: row.held });
     row.posted = posted;
     row.held = held;

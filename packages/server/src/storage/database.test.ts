@@ -125,6 +125,20 @@ for (const kind of DATABASE_KINDS) {
       assert.equal(outcomes.filter((outcome) => outcome.committed).length, 50);
     });
 
+    test('a unit that would make a balance overflow fails alone', async () => {
+      const balance = { budgetId: 'bud_full', periodStartMs: 0 };
+      const add = { balance, posted: 5_000_000_000_000_000_000n, held: 0n };
+      const results = await Promise.allSettled([
+        database.commit({ steps: [add] }),
+        database.commit({ steps: [add] }),
+        database.commit({ steps: [{ ...add, posted: 1n }] }),
+      ]);
+      assert.deepEqual(
+        results.map(({ status }) => status),
+        ['fulfilled', 'rejected', 'fulfilled'],
+      );
+    });
+
     test('balances of a unit that is refused later on, or breaks, are as they were before it', async () => {
       const balance = { budgetId: 'bud_undo', periodStartMs: 7 };
       const add = { balance, posted: 1n, held: 10n };

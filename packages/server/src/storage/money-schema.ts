@@ -115,6 +115,8 @@ export interface MoneySchema {
     credential_id: string | null;
     /** The route that the client asked for, where it was one. */
     route: string | null;
+    /** Of a child key: its calls are on its parent's budgets, too. */
+    parent_id: string | null;
   };
   /**
    * The ledger's settlements, one row a call. Never updated; deleted only when they are older than they must be kept. Small,

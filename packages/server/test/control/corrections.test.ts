@@ -131,6 +131,21 @@ describeGateway('corrections', {}, (gateway) => {
     assert.equal(other.status, 404, other.text);
   });
 
+  test("a child's call is corrected on its parent's budgets, and a free one on nothing", async () => {
+    const { key } = await settledCall();
+    const born = await gateway().keyfold.request('POST', '/v1/keys/self/children', {}, { key: key.secret });
+    const child = { id: textAt(born, 'id'), secret: textAt(born, 'api_key') };
+    assert.equal((await call(gateway(), child.secret, BODY)).status, 200);
+    const ofChild = await onlyCall(gateway(), child);
+    assert.equal((await correct(ofChild['id'], { cost_usd: '0.01', reason: 'r' })).status, 201);
+    assert.deepEqual(await postedOf(key.id), ['0.07', '0.07']);
+    const test = await issueKey(gateway(), { kind: 'test', budgets: { total_usd: '1' } });
+    assert.equal((await call(gateway(), test.secret, BODY)).status, 200);
+    const free = await onlyCall(gateway(), test);
+    assert.equal((await correct(free['id'], { cost_usd: '0.5', reason: 'r' })).status, 201);
+    assert.deepEqual(await postedOf(test.id), ['0.00']);
+  });
+
   test('on credit, a correction is in the statement under the day of its call', async () => {
     const entered = await request('POST', '/v1/credits/entries', { kind: 'top_up', amount: '10' });
     assert.equal(entered.status, 201, entered.text);

@@ -148,6 +148,7 @@ describeOnEachDatabase('usage and calls', (keyfold) => {
         status: 200,
         error: null,
         outcome: 'settlement',
+        corrects: null,
         provenance: 'provider',
         flags: [],
         input_tokens: 10,

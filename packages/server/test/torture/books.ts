@@ -55,6 +55,8 @@ export interface Books {
   readonly balances: readonly BookedBalance[];
   readonly budgets: readonly BookedBudget[];
   readonly audit: readonly AuditRow[];
+  /** Sources whose sums of usage are not those of their calls. */
+  readonly drift: readonly { readonly source: bigint }[];
 }
 
 const CALLS = `key_id, resolution, flags, held_nanos, cost_nanos, reserved_at, duration_ms
@@ -64,6 +66,9 @@ const QUERIES: Readonly<Record<Exclude<keyof Books, 'calls'>, string>> = {
   balances: 'select * from balances',
   budgets: 'select id, scope_id, period, cap_nanos from budgets',
   audit: 'select node, sequence, record, head from audit_records order by node, sequence',
+  drift: `select source from (
+    select source, cost_nanos as cost from usage_hours union all select source, -cost_nanos from calls
+  ) t group by source having sum(cost) <> 0`,
 };
 
 /** Without the audit log, which is most of it, where it is left out. */

@@ -45,6 +45,8 @@ export interface Totals {
 
 export function findViolations(books: Books, known: Known, options: CheckOptions): string[] {
   const violations = [...findBalanceViolations(books, known.payers, options), ...findAuditViolations(books)];
+  for (const { source } of books.drift)
+    violations.push(`the sums of usage of source ${source} are not those of its calls`);
   const booked = new Map<number, BookedCall>();
   for (const call of books.calls) {
     const number = numberOfHold(call.held_nanos);

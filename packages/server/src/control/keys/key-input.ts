@@ -53,7 +53,7 @@ const described = {
   metadata: metadata.nullable().optional(),
 };
 
-/** Percent of what such calls have cost so far. */
+/** Times what such calls have cost so far. */
 const MULTIPLE_MAX = 100;
 const HUNDREDTHS = 100;
 /** How much a key's calls hold: the worst case, or a multiple of what such calls cost, and no less than a floor. */

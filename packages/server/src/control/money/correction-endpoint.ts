@@ -1,22 +1,18 @@
 /** `POST /v1/calls/{id}/corrections`: what a call has cost after all, as an invoice says it. */
-import { type Nanos, formatUsd, nanos } from '@keyfold/protocol';
+import { type Nanos, formatUsd } from '@keyfold/protocol';
 import { Denial } from '../../kernel/denial.ts';
-import type { KeyStore } from '../../keys/key-store.ts';
 import type { Principal } from '../../keys/key.ts';
 import type { Corrections } from '../../ledger/corrections.ts';
 import { counterpartOf } from '../../ledger/packed-id.ts';
 import type { CallRow, LedgerReports } from '../../ledger/reports.ts';
+import { CALL_COST_MAX } from '../../pricing/cost.ts';
 import { type Change, type Endpoint, defineEndpoint } from '../endpoint.ts';
 import { idParams, name, usd, z } from '../schemas.ts';
 
 export interface CorrectionRooms {
   readonly corrections: Corrections;
   readonly reports: LedgerReports;
-  readonly keys: KeyStore;
 }
-
-/** No call costs more. */
-const COST_MAX = nanos(1_000_000_000_000_000n);
 
 const correctionView = z
   .object({
@@ -61,8 +57,7 @@ async function correct(
   if (call === undefined) return new Denial('not_found', { param: 'id' });
   const refusal = await findRefusal(rooms, call, cost);
   if (refusal !== undefined) return refusal;
-  const maker = await rooms.keys.find(key.organizationId, call.keyId);
-  const plan = await rooms.corrections.plan(call, { cost, parentId: maker?.key.parent?.keyId });
+  const plan = await rooms.corrections.plan(call, cost);
   const costs = { previous_cost_usd: formatUsd(call.cost), cost_usd: formatUsd(cost) };
   const difference = formatUsd(plan.difference);
   return {
@@ -96,7 +91,7 @@ async function findRefusal(
   cost: Nanos,
 ): Promise<Denial | undefined> {
   if (call.resolution === 'correction') return refuse('id', 'is a correction itself');
-  if (cost > COST_MAX) return refuse('cost_usd', `is at most ${formatUsd(COST_MAX)}`);
+  if (cost > CALL_COST_MAX) return refuse('cost_usd', `is at most ${formatUsd(CALL_COST_MAX)}`);
   if (cost === call.cost) return refuse('cost_usd', 'is what the call has cost');
   const before = await reports.findCall(
     call.organizationId as Principal['key']['organizationId'],

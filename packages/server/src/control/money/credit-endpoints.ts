@@ -4,9 +4,14 @@ import type { Clock } from '../../kernel/clock.ts';
 import { Denial } from '../../kernel/denial.ts';
 import type { NewId } from '../../kernel/new-id.ts';
 import type { Principal } from '../../keys/key.ts';
-import { type CreditAccount, type CreditEntry, creditedBy } from '../../ledger/credit/account.ts';
+import {
+  type CreditAccount,
+  type CreditEntry,
+  ENTRIES_MAX,
+  creditedBy,
+} from '../../ledger/credit/account.ts';
 import type { CreditStore } from '../../ledger/credit/credit-store.ts';
-import { isCurrency } from '../../ledger/credit/currency.ts';
+import { USD, isCurrency } from '../../ledger/credit/currency.ts';
 import type { RateStore } from '../../ledger/credit/rate-store.ts';
 import { type Change, type Endpoint, defineEndpoint, ok } from '../endpoint.ts';
 import { cutPage, renderPage } from '../list-page.ts';
@@ -98,29 +103,33 @@ export function creditEndpoints(rooms: CreditRooms): Endpoint[] {
       summary: 'Remove the rate of a currency: its entries must then give one.',
       params: currencyParams,
       response: { status: 204 },
-      handle: async ({ principal, params }) => {
-        const rate = await rooms.rates.find(principal.key.organizationId, params.currency);
-        if (rate === undefined) return new Denial('not_found');
-        return {
+      handle: ({ principal: { key }, params: { currency } }) =>
+        Promise.resolve({
           isAdditive: true,
-          steps: [rooms.rates.removeStep(rate)],
-          events: [{ action: 'credit.rate_removed', target: params.currency }],
+          steps: [rooms.rates.removeStep({ organizationId: key.organizationId, currency })],
+          refusals: [new Denial('not_found')],
+          events: [{ action: 'credit.rate_removed', target: currency }],
           reply: { status: 204, body: undefined },
-        };
-      },
+        }),
     }),
   ];
 }
 
 async function enter(rooms: CreditRooms, { key }: Principal, body: EntryBody): Promise<Change | Denial> {
   const { organizationId } = key;
-  const worth = readWorth(body, await rooms.rates.find(organizationId, body.currency));
+  const rate = body.currency === USD ? undefined : await rooms.rates.find(organizationId, body.currency);
+  const worth = readWorth(body, rate);
   if (worth instanceof Denial) return worth;
   const { reference } = body;
   if (reference !== undefined && (await rooms.credits.hasReference(organizationId, reference))) {
     return new Denial('conflict', { message: 'There is an entry of this reference.', param: 'reference' });
   }
   const before = await rooms.credits.load(organizationId);
+  if (before !== undefined && before.entries >= ENTRIES_MAX) {
+    return new Denial('conflict', {
+      message: `The books have ${ENTRIES_MAX} entries, which is all they hold.`,
+    });
+  }
   const credited = withinRange((before?.credited ?? 0n) + creditedBy(worth));
   if (credited === undefined) {
     return new Denial('invalid_request', {

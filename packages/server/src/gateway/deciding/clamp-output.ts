@@ -15,5 +15,5 @@ export function clampOutput(call: ParsedCall, outputTokensMax: number): ParsedCa
   const body = edits.apply();
   const scan = scanJsonObject(body);
   if (scan instanceof JsonRefusal) throw new Fault('internal', { internal: 'an edited body is no object' });
-  return { ...call, body, scan, outputTokensMax };
+  return { ...call, body, scan, outputTokensMax: Math.min(outputTokensMax, call.outputTokensMax) };
 }

@@ -84,9 +84,14 @@ export function estimateCall(call: ParsedCall, target: Target, under: EstimateUn
     tokens: input.likely + output.likely,
     outputTokensCap: output.cap,
     outputTokensMax: output.eachMax,
-    isClampable: !SILENT.has(call.endpoint) && !MAKERS.has(call.endpoint),
+    isClampable: !SILENT.has(call.endpoint) && !MAKERS.has(call.endpoint) && !hasThinkingBudget(call),
     possible: { inputTokens: input.believedMax, outputTokens: believeOutput(call, price) },
   };
+}
+
+/** Anthropic refuses a limit that is not above the tokens that were set aside for thinking. */
+function hasThinkingBudget({ endpoint, scan }: ParsedCall): boolean {
+  return endpoint === 'messages' && scan.field('thinking')?.kind === 'object';
 }
 
 function believeOutput(call: ParsedCall, price: ModelPrice | undefined): number {

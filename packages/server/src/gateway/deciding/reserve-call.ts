@@ -76,12 +76,13 @@ export function payer({ key, parent }: Pick<Principal, 'key' | 'parent'>): Key {
 
 function reserve({ ledger, measured }: ReserveRooms, payable: Payable, { cost }: Estimate) {
   const { by, target, call } = payable;
-  const { key, version, organizationRevision } = by.principal;
+  const { key, version, parent, organizationRevision } = by.principal;
   return ledger.reserve({
     call: {
       organizationId: key.organizationId,
       projectId: key.projectId,
       keyId: key.id,
+      parentId: parent?.key.id,
       keyVersion: version.version,
       requestId: by.requestId,
       endpoint: call.endpoint,
@@ -110,18 +111,8 @@ function holdOf(measured: MeasuredCosts, { by, target }: Payable, estimate: Nano
 /** The same call with the longest output that every budget has room for; `undefined` where that is none to speak of. */
 async function clamp(rooms: ReserveRooms, payable: Payable): Promise<Omit<Paid, 'reservation'> | undefined> {
   const { outbound, estimate, target } = payable;
-  if (!estimate.isClampable) return undefined;
-  const { budgets, credit } = payable;
-  const states = await Promise.all([
-    rooms.budgets.statesOf(budgets),
-    ...(credit === undefined ? [] : [rooms.credits.stateOf(credit).then((state) => [state])]),
-  ]);
-  const room = states
-    .flat()
-    .reduce<Nanos | undefined>(
-      (least, { remaining }) => (least === undefined || remaining < least ? remaining : least),
-      undefined,
-    );
+  if (!estimate.isClampable || estimate.outputTokensMax <= OUTPUT_TOKENS_MIN) return undefined;
+  const room = await roomFor(rooms, payable);
   if (room === undefined || room <= ZERO_NANOS) return undefined;
   const estimateWith = (outputTokensMost: number): Estimate | undefined => {
     const call = {
@@ -132,6 +123,9 @@ async function clamp(rooms: ReserveRooms, payable: Payable): Promise<Omit<Paid, 
     const fits = !(estimated instanceof Denial) && holdOf(rooms.measured, payable, estimated.cost) <= room;
     return fits ? estimated : undefined;
   };
+  // There may be room for all of it by now.
+  if (holdOf(rooms.measured, payable, estimate.cost) <= room)
+    return { outbound, estimate, clampedTo: undefined };
   let fitting = estimateWith(OUTPUT_TOKENS_MIN);
   if (fitting === undefined) return undefined;
   let [clampedTo, beyond] = [OUTPUT_TOKENS_MIN, estimate.outputTokensMax];
@@ -146,6 +140,21 @@ async function clamp(rooms: ReserveRooms, payable: Payable): Promise<Omit<Paid, 
     estimate: fitting,
     clampedTo,
   };
+}
+
+/** The least that is left of what pays for the call; `undefined` where nothing bounds it. */
+async function roomFor({ budgets, credits }: ReserveRooms, payable: Payable): Promise<Nanos | undefined> {
+  const { credit } = payable;
+  const states = await Promise.all([
+    budgets.statesOf(payable.budgets),
+    ...(credit === undefined ? [] : [credits.stateOf(credit).then((state) => [state])]),
+  ]);
+  return states
+    .flat()
+    .reduce<Nanos | undefined>(
+      (lowest, { remaining }) => (lowest === undefined || remaining < lowest ? remaining : lowest),
+      undefined,
+    );
 }
 
 /** A limit that the client did not name is written as the estimate's cap. */

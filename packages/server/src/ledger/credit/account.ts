@@ -24,6 +24,9 @@ export interface CreditState {
   readonly remaining: Nanos;
 }
 
+/** Of one organization: the books are read, and every entry checked, as a whole. */
+export const ENTRIES_MAX = 10_000;
+
 export const ENTRY_KINDS = ['top_up', 'grant', 'refund', 'adjustment'] as const;
 export type EntryKind = (typeof ENTRY_KINDS)[number];
 

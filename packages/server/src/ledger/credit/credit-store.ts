@@ -28,9 +28,11 @@ export class CreditStore {
   /** As of a revision of the organization or later: a reservation decided under an older one is refused. */
   async forOrganization(id: Id<'organization'>, revision: number): Promise<CreditAccount | undefined> {
     const name = `${id} ${revision}`;
-    const cached = this.#byOrganization.get(name) ?? (await this.load(id)) ?? NONE;
-    this.#byOrganization.set(name, cached);
-    return cached === NONE ? undefined : cached;
+    const cached = this.#byOrganization.get(name);
+    if (cached !== undefined) return cached === NONE ? undefined : cached;
+    const account = await this.load(id);
+    this.#byOrganization.set(name, account ?? NONE);
+    return account;
   }
 
   async load(id: Id<'organization'>): Promise<CreditAccount | undefined> {

@@ -7,7 +7,7 @@ import { PAR, isCurrency, minorDigits, parseAmount, toUsd } from './currency.ts'
 test('currencies are those of ISO 4217, in capitals, with the digits that each has', () => {
   for (const code of ['USD', 'CNY', 'EUR', 'JPY', 'KWD']) assert.ok(isCurrency(code), code);
   for (const code of ['usd', 'XXZ', 'US', '', 'USDT', '$']) assert.ok(!isCurrency(code), code);
-  assert.deepEqual(['USD', 'JPY', 'KWD'].map(minorDigits), [2, 0, 3]);
+  assert.deepEqual(['USD', 'JPY', 'KWD', 'HUF', 'COP'].map(minorDigits), [2, 0, 3, 2, 2]);
 });
 
 test('an amount is read in the smallest unit of its currency, and refused where it is finer or no decimal', () => {

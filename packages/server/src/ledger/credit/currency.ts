@@ -12,11 +12,34 @@ export function isCurrency(code: string): boolean {
   return CODES.has(code);
 }
 
-/** Digits after the point: two of most currencies, none of yen, three of dinars. */
+/** Digits after the point, as ISO 4217 has them ("minor unit"): what a runtime says of them follows how prices are shown. */
 export function minorDigits(currency: string): number {
-  const format = new Intl.NumberFormat('en', { style: 'currency', currency });
-  return format.resolvedOptions().maximumFractionDigits ?? 0;
+  return MINOR_DIGITS.get(currency) ?? 2;
 }
+
+const MINOR_DIGITS: ReadonlyMap<string, number> = new Map([
+  ...[
+    'BIF',
+    'CLP',
+    'DJF',
+    'GNF',
+    'ISK',
+    'JPY',
+    'KMF',
+    'KRW',
+    'PYG',
+    'RWF',
+    'UGX',
+    'UYI',
+    'VND',
+    'VUV',
+    'XAF',
+    'XOF',
+    'XPF',
+  ].map((code) => [code, 0] as const),
+  ...['BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND'].map((code) => [code, 3] as const),
+  ...['CLF', 'UYW'].map((code) => [code, 4] as const),
+]);
 
 /** An amount in the smallest unit of its currency; `undefined` for what is no decimal, or finer than that unit. */
 export function parseAmount(text: string, currency: string): bigint | undefined {

@@ -1,8 +1,10 @@
 /** What a unit of each currency is worth in dollars when nothing else is said: a setting of the organization. */
 import { type Id, type Nanos, nanos } from '@keyfold/protocol';
+import type { Selectable } from 'kysely';
 import { Fault } from '../../kernel/fault.ts';
 import type { RowMac } from '../../sealing/row-mac.ts';
 import type { Database } from '../../storage/database.ts';
+import type { Schema } from '../../storage/schema.ts';
 import type { SqlStep } from '../../storage/statement.ts';
 
 export interface CurrencyRate {
@@ -31,21 +33,30 @@ export class RateStore {
         .where('organization_id', '=', organizationId)
         .orderBy('currency'),
     );
-    return rows.map((row) => {
-      const rate: CurrencyRate = {
-        organizationId,
-        currency: row.currency,
-        usdPerUnit: nanos(row.usd_per_unit_nanos),
-        source: row.source,
-        updatedAtMs: Number(row.updated_at),
-      };
-      if (this.#mac.holds('currency_rates', { fields: macFields(rate), mac: row.mac })) return rate;
-      throw new Fault('unavailable', { internal: `the rate of ${row.currency} was edited outside Keyfold` });
-    });
+    return rows.map((row) => this.#fromRow(row));
   }
 
   async find(organizationId: Id<'organization'>, currency: string): Promise<CurrencyRate | undefined> {
-    return (await this.list(organizationId)).find((rate) => rate.currency === currency);
+    const [row] = await this.#database.read((db) =>
+      db
+        .selectFrom('currency_rates')
+        .selectAll()
+        .where('organization_id', '=', organizationId)
+        .where('currency', '=', currency),
+    );
+    return row === undefined ? undefined : this.#fromRow(row);
+  }
+
+  #fromRow(row: Selectable<Schema['currency_rates']>): CurrencyRate {
+    const rate: CurrencyRate = {
+      organizationId: row.organization_id as Id<'organization'>,
+      currency: row.currency,
+      usdPerUnit: nanos(row.usd_per_unit_nanos),
+      source: row.source,
+      updatedAtMs: Number(row.updated_at),
+    };
+    if (this.#mac.holds('currency_rates', { fields: macFields(rate), mac: row.mac })) return rate;
+    throw new Fault('unavailable', { internal: `the rate of ${row.currency} was edited outside Keyfold` });
   }
 
   setStep(rate: CurrencyRate): SqlStep {
@@ -63,7 +74,8 @@ export class RateStore {
     );
   }
 
-  removeStep({ organizationId, currency }: CurrencyRate): SqlStep {
+  /** Refused where there is none. */
+  removeStep({ organizationId, currency }: Pick<CurrencyRate, 'organizationId' | 'currency'>): SqlStep {
     return this.#database.step(
       (db) =>
         db

@@ -1,18 +1,14 @@
-/** Budgets in time zones, caps raised for a while, alerts before one is used up; keys whose calls hold or ask for less. */
+/** Budgets in time zones, caps that are raised for a while, and alerts before a budget is used up. */
 import type { Migration } from './migration-shape.ts';
 
 export const budgets: Migration = {
   name: '0004-budgets',
   statements: (db) => [
-    // Where the figures of a call's end come from.
-    db.schema.alterTable('calls').renameColumn('certainty', 'provenance'),
     db.schema.alterTable('budgets').addColumn('time_zone', 'text'),
     ...(['raised_cap_nanos', 'raised_until'] as const).map((column) =>
       db.schema.alterTable('budgets').addColumn(column, 'bigint'),
     ),
     db.schema.alterTable('budgets').addColumn('alert_percents', 'text'),
-    db.schema.alterTable('keys').addColumn('estimate', 'text'),
-    db.schema.alterTable('keys').addColumn('clamp_output', 'bigint'),
     db.schema
       .createTable('budget_alerts')
       .addColumn('budget_id', 'text', (column) => column.notNull())

@@ -33,7 +33,8 @@ const SUMS = ['calls', ...TOKEN_COLUMNS, 'cost_nanos'];
 
 /** Who called what; looked up by its digest, or by organization and key. */
 const SOURCE_COLUMNS = `digest text unique, organization_id text not null, project_id text not null,
-  key_id text not null, endpoint text not null, provider text not null, model text not null, credential_id text, route text`;
+  key_id text not null, endpoint text not null, provider text not null, model text not null, credential_id text, route text,
+  parent_id text`;
 
 const TABLES: Readonly<Record<Dialect, readonly string[]>> = {
   // The columns that are usually zero or null take no room. Rows of calls lie in the order of their ids, which is of time.
@@ -72,8 +73,8 @@ function carryCalls(dialect: Dialect): string {
   return `insert into calls (id, request_id, source, key_version, attempt, streamed, resolution, provenance, status, error,
       flags, held_nanos, cost_nanos, reserved_at, duration_ms, ${tokens})
     select ${packId('c.id', dialect)}, ${packId('c.request_id', dialect)}, s.no, c.key_version, c.attempt, c.streamed,
-      case c.resolution when 'settlement' then 0 when 'release' then 1 else 2 end,
-      case c.provenance when 'provider' then 0 when 'counted' then 1 else 2 end,
+      case c.resolution when 'settlement' then 0 when 'release' then 1 when 'expiry' then 2 end,
+      case c.certainty when 'exact' then 0 when 'counted' then 1 when 'estimated' then 2 end,
       c.status, c.error, c.flags, c.held_nanos, c.cost_nanos, c.reserved_at, c.resolved_at - c.reserved_at,
       ${TOKEN_COLUMNS.map((column) => `nullif(c.${column}, 0)`).join(', ')}
     from old_calls c join call_sources s on s.organization_id = c.organization_id and s.project_id = c.project_id

@@ -8,6 +8,7 @@ import { budgets } from './0004-budgets.ts';
 import { smallCalls } from './0005-small-calls.ts';
 import { idempotentCalls } from './0006-idempotent-calls.ts';
 import { credit } from './0007-credit.ts';
+import { holdingLess } from './0008-holding-less.ts';
 import type { Migration } from './migration-shape.ts';
 import type { MigrationSql } from './pending.ts';
 
@@ -20,6 +21,7 @@ const MIGRATIONS: readonly Migration[] = [
   smallCalls,
   idempotentCalls,
   credit,
+  holdingLess,
 ];
 
 /** Every migration as SQL, in order, for one dialect. */

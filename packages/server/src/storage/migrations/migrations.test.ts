@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
+import { test } from 'node:test';
+import { renderMigrations } from './migration.ts';
+
+/** SHA-256 of each migration's statements, joined by line feeds: databases exist that have run them. */
+const RELEASED = {
+  sqlite: [
+    '8b27b61fcdf0a3f9df1673e55a31de9fcbc9f03b652aa0196b4b8ee71de04ce0',
+    'e87da966a27b35ac3ee70b4ec76ea8e34833e4ed186be0af2baa5d772cc0e144',
+    '73514f0877d8947bed2768a298e086249e2056136185a3e8575ad082ed572f0e',
+    '099c910bc0c4adbc0b668ee53a2a130b495ff53acbc9b258fa7cc72e4161e76a',
+  ],
+  postgres: [
+    '5077d764abd41a55038f02d8c9f37a7be89435dfc91c8db8c2aba27e34e8e758',
+    'b870a1cc1f7dd3e3b7da9953007ef0e9bd4d7525077f2dc6a0b732bae6f343de',
+    '73514f0877d8947bed2768a298e086249e2056136185a3e8575ad082ed572f0e',
+    '099c910bc0c4adbc0b668ee53a2a130b495ff53acbc9b258fa7cc72e4161e76a',
+  ],
+} as const satisfies Record<'sqlite' | 'postgres', readonly string[]>;
+
+for (const dialect of ['sqlite', 'postgres'] as const) {
+  test(`a migration that was released is what it was, on ${dialect}`, () => {
+    const digests = renderMigrations(dialect).map((statements) => hash('sha256', statements.join('\n')));
+    assert.deepEqual(digests.slice(0, RELEASED[dialect].length), RELEASED[dialect]);
+  });
+}
