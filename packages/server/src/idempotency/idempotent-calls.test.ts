@@ -4,7 +4,7 @@ import { DATABASE_KINDS, type DatabaseKind, type DatabasePlace } from '../../tes
 import { Denial } from '../kernel/denial.ts';
 import { Fault } from '../kernel/fault.ts';
 import { IDEMPOTENCY_LIFE_MS } from './idempotency-key.ts';
-import type { ServedCall } from './served-call.ts';
+import type { NamedCall, ServedCall } from './served-call.ts';
 import { GRACE_MS, type TestProcess, addOrganization, answerOf, named, openProcess } from './test-process.ts';
 
 const [, POSTGRES] = DATABASE_KINDS as readonly [DatabaseKind, DatabaseKind];
@@ -147,6 +147,44 @@ for (const kind of DATABASE_KINDS) {
       const looks = await Promise.all(pending.map((_, index) => own.look(named(`g-${index}`))));
       assert.equal(looks.filter((look) => look === 'kept').length, 64);
       assert.equal(looks.filter((look) => look === 'idempotency_answer_not_kept').length, 6);
+    });
+
+    test('of many long answers at once only so many go to the disk; the others refuse a repeat', async () => {
+      const long = 'x'.repeat(1_048_576);
+      const beginMany = (group: string) =>
+        Promise.all(
+          Array.from({ length: 20 }, async (_, index) => {
+            const call = named(`${group}-${index}`);
+            const served = await own.begin(call);
+            const reservation = await own.reserve(served);
+            assert.ok(!(reservation instanceof Denial));
+            return { call, served, reservation };
+          }),
+        );
+      const lookAt = async (many: readonly { readonly call: NamedCall }[]) => {
+        const looks = await Promise.all(many.map(({ call }) => own.look(call)));
+        const lost = looks.filter((look) => look === 'idempotency_answer_not_kept').length;
+        return { lost, kept: looks.filter((look) => look === long).length };
+      };
+      const resolveAll = (many: Awaited<ReturnType<typeof beginMany>>) =>
+        Promise.allSettled(
+          many.map(async ({ served, reservation }) => {
+            const isFirst = await own.resolve(reservation, served.keep(answerOf(long)));
+            assert.ok(isFirst);
+          }),
+        ).finally(() => many.forEach(({ served }) => served.end()));
+      const many = await beginMany('long');
+      const resolved = await resolveAll(many);
+      assert.ok(resolved.every(({ status }) => status === 'fulfilled'));
+      assert.deepEqual(await lookAt(many), { lost: 9, kept: 11 });
+      // The room is given back, also by those that fail; what waits is written in turn.
+      const waiting = await beginMany('waiting');
+      own.breakCommits(true);
+      const failed = await resolveAll(waiting);
+      assert.ok(failed.every(({ status }) => status === 'rejected'));
+      own.breakCommits(false);
+      await own.ledger.retryPostponed();
+      assert.deepEqual(await lookAt(waiting), { lost: 0, kept: 20 });
     });
 
     test('a reservation whose commit was in doubt frees its call when the doubt is settled', async () => {
