@@ -183,7 +183,9 @@ export class Ledger {
     if (this.#postponed.size >= POSTPONED_MAX) return;
     const { kept } = resolution;
     const isTooMuch = kept !== undefined && this.#postponed.size >= POSTPONED_WHOLE_MAX;
-    const waiting = isTooMuch ? { ...resolution, kept: { ...kept, whole: kept.brief, bytes: 0 } } : resolution;
+    const waiting = isTooMuch
+      ? { ...resolution, kept: { ...kept, whole: kept.brief, bytes: 0 } }
+      : resolution;
     this.#postponed.set(reservation.id, { reservation, resolution: waiting });
   }
 
