@@ -40,6 +40,7 @@ export const AUDIT_ACTIONS = [
   'call.released',
   'call.expired',
   'call.corrected',
+  'call.replayed',
   'call.refused',
   'control.refused',
   'unauthenticated.refused',

@@ -1,6 +1,6 @@
 /** Appends audit events: as a step of the unit that they record, or by themselves for refusals, which change nothing. */
 import type { Clock } from '../kernel/clock.ts';
-import type { Database } from '../storage/database.ts';
+import type { Database, Urgency } from '../storage/database.ts';
 import type { AppendStep } from '../storage/statement.ts';
 import { type AuditEvent, renderEvent } from './audit-event.ts';
 
@@ -19,7 +19,7 @@ export class AuditLog {
   }
 
   /** Records an event that goes with no change. Resolves when it is durable. */
-  async record(event: AuditEvent): Promise<void> {
-    await this.#database.commit({ steps: [this.step(event)] }, 'soon');
+  async record(event: AuditEvent, urgency: Urgency = 'soon'): Promise<void> {
+    await this.#database.commit({ steps: [this.step(event)] }, urgency);
   }
 }

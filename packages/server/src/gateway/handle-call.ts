@@ -1,6 +1,5 @@
 /** One model call from start to finish. It reads in the order in which things happen; ARCHITECTURE.md draws it. */
 import { checkNetwork, checkPermission } from '../access/authorize.ts';
-import type { AuditLog } from '../audit/audit-log.ts';
 import type { RefusalSummary } from '../audit/refusal-summary.ts';
 import { Denial } from '../kernel/denial.ts';
 import { Fault } from '../kernel/fault.ts';
@@ -14,7 +13,6 @@ import { type OnceRooms, serveOnce } from './repeating/serve-once.ts';
 import { DOOR_RULES } from './serve-call.ts';
 
 export interface GatewayRooms extends OnceRooms {
-  readonly audit: AuditLog;
   readonly refusals: RefusalSummary;
 }
 

@@ -4,8 +4,16 @@ import { DATABASE_KINDS, type DatabaseKind, type DatabasePlace } from '../../tes
 import { Denial } from '../kernel/denial.ts';
 import { Fault } from '../kernel/fault.ts';
 import { IDEMPOTENCY_LIFE_MS } from './idempotency-key.ts';
-import type { ServedCall } from './served-call.ts';
-import { GRACE_MS, type TestProcess, addOrganization, answerOf, named, openProcess } from './test-process.ts';
+import type { NamedCall, ServedCall } from './served-call.ts';
+import {
+  GRACE_MS,
+  type TestProcess,
+  addOrganization,
+  addTestKey,
+  answerOf,
+  named,
+  openProcess,
+} from './test-process.ts';
 
 const [, POSTGRES] = DATABASE_KINDS as readonly [DatabaseKind, DatabaseKind];
 
@@ -149,6 +157,44 @@ for (const kind of DATABASE_KINDS) {
       assert.equal(looks.filter((look) => look === 'idempotency_answer_not_kept').length, 6);
     });
 
+    test('of many long answers at once only so many go to the disk; the others refuse a repeat', async () => {
+      const long = 'x'.repeat(1_048_576);
+      const beginMany = (group: string) =>
+        Promise.all(
+          Array.from({ length: 20 }, async (_, index) => {
+            const call = named(`${group}-${index}`);
+            const served = await own.begin(call);
+            const reservation = await own.reserve(served);
+            assert.ok(!(reservation instanceof Denial));
+            return { call, served, reservation };
+          }),
+        );
+      const lookAt = async (many: readonly { readonly call: NamedCall }[]) => {
+        const looks = await Promise.all(many.map(({ call }) => own.look(call)));
+        const lost = looks.filter((look) => look === 'idempotency_answer_not_kept').length;
+        return { lost, kept: looks.filter((look) => look === long).length };
+      };
+      const resolveAll = (many: Awaited<ReturnType<typeof beginMany>>) =>
+        Promise.allSettled(
+          many.map(async ({ served, reservation }) => {
+            const isFirst = await own.resolve(reservation, served.keep(answerOf(long)));
+            assert.ok(isFirst);
+          }),
+        ).finally(() => many.forEach(({ served }) => served.end()));
+      const many = await beginMany('long');
+      const resolved = await resolveAll(many);
+      assert.ok(resolved.every(({ status }) => status === 'fulfilled'));
+      assert.deepEqual(await lookAt(many), { lost: 9, kept: 11 });
+      // The room is given back, also by those that fail; what waits is written in turn.
+      const waiting = await beginMany('waiting');
+      own.breakCommits(true);
+      const failed = await resolveAll(waiting);
+      assert.ok(failed.every(({ status }) => status === 'rejected'));
+      own.breakCommits(false);
+      await own.ledger.retryPostponed();
+      assert.deepEqual(await lookAt(waiting), { lost: 0, kept: 20 });
+    });
+
     test('a reservation whose commit was in doubt frees its call when the doubt is settled', async () => {
       const call = named('h');
       const served = await own.begin(call);
@@ -220,10 +266,16 @@ for (const kind of DATABASE_KINDS) {
     test('what is kept is bounded for each key and for the organization, and room comes back', async () => {
       await own.database.close();
       const mebibyte = 1_048_576;
-      own = await openProcess(place, { keyBytesMax: 2 * mebibyte, organizationBytesMax: 3 * mebibyte });
-      const check = async (keyId: string) => {
-        const denial = await own.calls.checkRoom(named('any', { keyId }));
-        return denial === undefined ? 'room' : [denial.code, denial.detail.facts?.['scope']];
+      own = await openProcess(place, {
+        keyBytesMax: 2 * mebibyte,
+        organizationBytesMax: 3 * mebibyte,
+        testBytesMax: mebibyte,
+      });
+      const check = async (keyId: string, isTest = false) => {
+        const denial = await own.calls.checkRoom(named('any', { keyId, isTest }));
+        if (denial === undefined) return 'room';
+        assert.equal(denial.detail.retryAfterMs, 3_600_000);
+        return [denial.code, denial.detail.facts?.['scope']];
       };
       assert.equal(await check('key_1'), 'room');
       for (const name of ['one', 'two']) await own.serve(named(name), 'x'.repeat(mebibyte));
@@ -234,9 +286,32 @@ for (const kind of DATABASE_KINDS) {
       // As another process sees it, which has kept none of it itself.
       own.clock.advance(5_000);
       assert.deepEqual(await check('key_3'), ['rate_limit_exceeded', 'organization']);
+      assert.equal(await check('key_test', true), 'room', 'test keys have room of their own');
+      await own.serve(named('four', { keyId: 'key_test', isTest: true }), 'x'.repeat(mebibyte));
+      assert.deepEqual(await check('key_test_2', true), ['rate_limit_exceeded', 'test_keys']);
       own.clock.advance(IDEMPOTENCY_LIFE_MS);
       await own.calls.prune();
       assert.equal(await check('key_1'), 'room');
+    });
+
+    test('test keys take no room of the organization, also where it is counted from the database', async () => {
+      await own.database.close();
+      const bounds = { keyBytesMax: 4_096, organizationBytesMax: 4_096, testBytesMax: 4_096 };
+      own = await openProcess(place, bounds);
+      await addTestKey(own.database, 'key_test');
+      const call = (name: string) => named(name, { keyId: 'key_test', isTest: true });
+      await own.serve(call('one'), 'x'.repeat(8_192));
+      own.clock.advance(5_000);
+      const codes = [call('two'), named('three')].map(async (each) =>
+        codeOf(await own.calls.checkRoom(each)),
+      );
+      assert.deepEqual(await Promise.all(codes), ['rate_limit_exceeded', undefined]);
+      // Each call is counted as about what its row takes.
+      for (let index = 0; index < 7; index++) await own.serve(named(`row-${index}`), undefined);
+      own.clock.advance(5_000);
+      assert.equal(codeOf(await own.calls.checkRoom(named('eighth'))), undefined);
+      await own.serve(named('eighth'), undefined);
+      assert.equal(codeOf(await own.calls.checkRoom(named('ninth'))), 'rate_limit_exceeded');
     });
   });
 }

@@ -14,8 +14,8 @@ import { KEPT_ANSWER_BYTES_MAX, type KeptAnswer, decodeAnswer } from './kept-ans
 import { type NamedCall, ServedCall, inFlight, sealContext } from './served-call.ts';
 
 export type Found =
-  /** It was answered so. */
-  | { readonly kind: 'kept'; readonly answer: KeptAnswer }
+  /** It was answered, by the attempt of this reservation: `open` has its answer. */
+  | { readonly kind: 'kept'; readonly reservationId: string }
   /** Nobody serves it. `owner`: the reservation that its row belongs to. */
   | { readonly kind: 'free'; readonly owner: string }
   | Denial;
@@ -44,7 +44,7 @@ export class IdempotentCalls {
 
   /**
    * What is known of the call, and the organization's revision at that moment. Throws `Fault('unavailable')` where that
-   * cannot be read, and where an answer was edited or moved in the database.
+   * cannot be read. Answers are long: none is read here.
    */
   async find(call: NamedCall): Promise<{ readonly found: Found; readonly revision: number }> {
     let [row] = await this.#read(call);
@@ -54,6 +54,24 @@ export class IdempotentCalls {
       [row] = await this.#read(call);
     }
     return { found: this.#judge(call, row), revision: Number(row?.revision) };
+  }
+
+  /**
+   * The answer that was found kept. Throws `Fault('unavailable')` where it cannot be read, and where it was edited or moved
+   * in the database.
+   */
+  async open(call: NamedCall, reservationId: string): Promise<KeptAnswer | Denial> {
+    const [row] = await this.#database.read((db) =>
+      db
+        .selectFrom('idempotent_calls')
+        .select('answer')
+        .where('key_id', '=', call.keyId)
+        .where('idempotency_key', '=', call.idempotencyKey)
+        .where('reservation_id', '=', reservationId),
+    );
+    // Its day ended since it was found: who asks again makes a new call.
+    if (row === undefined || row.answer === null) return inFlight();
+    return decodeAnswer(this.#sealer.open(row.answer, sealContext(call)));
   }
 
   /** Why another call cannot be remembered, where there is no room for one. */
@@ -94,7 +112,7 @@ export class IdempotentCalls {
             .onRef('c.organization_id', '=', 'o.id'),
         )
         .leftJoin('reservations as r', 'r.id', 'c.reservation_id')
-        .select(['o.revision', 'c.fingerprint', 'c.reservation_id', 'c.state', 'c.created_at', 'c.answer'])
+        .select(['o.revision', 'c.fingerprint', 'c.reservation_id', 'c.state', 'c.created_at'])
         .select('r.id as held_by')
         .where('o.id', '=', call.organizationId),
     );
@@ -107,8 +125,7 @@ export class IdempotentCalls {
     if (isForgotten || isOver) return { kind: 'free', owner: row.reservation_id };
     if (row.fingerprint !== call.fingerprint) return idempotencyMismatch();
     if (row.state === 'open') return inFlight();
-    if (row.answer === null) return notKept();
-    return { kind: 'kept', answer: decodeAnswer(this.#sealer.open(row.answer, sealContext(call))) };
+    return row.state === 'kept' ? { kind: 'kept', reservationId: row.reservation_id } : notKept();
   }
 }
 
@@ -121,13 +138,12 @@ interface Row {
   readonly reservation_id: string | null;
   readonly state: string | null;
   readonly created_at: bigint | null;
-  readonly answer: string | null;
   /** The reservation, where it is still there. */
   readonly held_by: string | null;
 }
 
 function notKept(): Denial {
   return new Denial('idempotency_answer_not_kept', {
-    message: `The call with this Idempotency-Key was answered and charged, and its answer cannot be given again: up to ${KEPT_ANSWER_BYTES_MAX} bytes are kept, and fewer answers while the database is away. A new key makes a new call.`,
+    message: `The call with this Idempotency-Key was answered and charged, and its answer cannot be given again: up to ${KEPT_ANSWER_BYTES_MAX} bytes are kept, and fewer answers while the database is away or has many to write. A new key makes a new call.`,
   });
 }

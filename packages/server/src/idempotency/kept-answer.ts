@@ -11,6 +11,8 @@ export interface AnswerFacts {
   readonly requestId: string;
   readonly provider: string;
   readonly model: string;
+  /** Where a policy had clamped its output to so many tokens. */
+  readonly clampedTo?: number | undefined;
 }
 
 export interface KeptAnswer extends AnswerFacts {

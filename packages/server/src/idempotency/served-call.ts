@@ -10,6 +10,7 @@ import { type KeptAnswer, KEPT_ANSWER_BYTES_MAX, encodeAnswer } from './kept-ans
 
 /** One intention of a client: its key, the Idempotency-Key, and what is asked under it. */
 export interface NamedCall extends AnswerOwner {
+  /** Not as it was sent: an HMAC of it. */
   readonly idempotencyKey: string;
   /** By `fingerprintCall`. */
   readonly fingerprint: string;
@@ -62,10 +63,12 @@ export class ServedCall implements ReserveCondition {
     const { sealer, room, sql } = this.#parts;
     const name = this.#name(this.#owner);
     const brief = sql.keep({ ...name, state: 'lost', answer: null, bytes: 0 });
-    if (answer === undefined || answer.body.length > KEPT_ANSWER_BYTES_MAX) return { whole: brief, brief };
+    if (answer === undefined || answer.body.length > KEPT_ANSWER_BYTES_MAX)
+      return { whole: brief, brief, bytes: 0 };
     const sealed = sealer.seal(encodeAnswer(answer), sealContext(this.#call));
     room.take(this.#call, sealed.length);
-    return { whole: sql.keep({ ...name, state: 'kept', answer: sealed, bytes: sealed.length }), brief };
+    const whole = sql.keep({ ...name, state: 'kept', answer: sealed, bytes: sealed.length });
+    return { whole, brief, bytes: sealed.length };
   }
 
   /** Whatever became of it; once. */

@@ -26,7 +26,14 @@ export const GRACE_MS = 30_000;
 export type TestProcess = Awaited<ReturnType<typeof openProcess>>;
 
 export function named(name: string, of: Partial<NamedCall> = {}): NamedCall {
-  return { organizationId, keyId: 'key_1', idempotencyKey: name, fingerprint: 'the one', ...of };
+  return {
+    organizationId,
+    keyId: 'key_1',
+    isTest: false,
+    idempotencyKey: name,
+    fingerprint: 'the one',
+    ...of,
+  };
 }
 
 export function answerOf(body: string): KeptAnswer {
@@ -41,6 +48,24 @@ export async function addOrganization(place: DatabasePlace): Promise<void> {
     steps: [database.step((db) => db.insertInto('organizations').values(organization))],
   });
   await database.close();
+}
+
+export async function addTestKey(database: Database, id: string): Promise<void> {
+  const project = { id: 'prj_00000000', organization_id: organizationId, name: 'p', created_at: 0 };
+  const key = {
+    id,
+    organization_id: organizationId,
+    project_id: project.id,
+    kind: 'test',
+    permissions: '[]',
+  };
+  const rest = { canary: 0, auto_rotate: 0, rotation_interval_s: 0, created_at: 0, revision: 1, mac: '' };
+  await database.commit({
+    steps: [
+      database.step((db) => db.insertInto('projects').values(project)),
+      database.step((db) => db.insertInto('keys').values({ ...key, ...rest })),
+    ],
+  });
 }
 
 export async function openProcess(place: DatabasePlace, bounds?: AnswerBounds) {
@@ -127,7 +152,9 @@ export async function openProcess(place: DatabasePlace, bounds?: AnswerBounds) {
     look: async (call: NamedCall) => {
       const { found } = await calls.find(call);
       if (found instanceof Denial) return found.code;
-      return found.kind === 'free' ? 'free' : found.answer.body.toString();
+      if (found.kind === 'free') return 'free';
+      const answer = await calls.open(call, found.reservationId);
+      return answer instanceof Denial ? answer.code : answer.body.toString();
     },
     count: async () =>
       (await database.read((db) => db.selectFrom('idempotent_calls').select('key_id'))).length,

@@ -15,7 +15,7 @@ import { type Budget, capAt } from './budget.ts';
 import { creditHolds } from './credit/account.ts';
 import { type LedgerStatements, prepareLedgerStatements } from './ledger-statements.ts';
 import { periodEndMs, periodStartMs, windowStartMs } from './period.ts';
-import type { Hold, Reservation, ReserveRequest, Resolution } from './reservation.ts';
+import type { Hold, KeptSteps, Reservation, ReserveRequest, Resolution } from './reservation.ts';
 import { callEvent } from './call-event.ts';
 import { countTokens } from './token-classes.ts';
 
@@ -29,6 +29,11 @@ const POSTPONED_MAX = 50_000;
 const DOUBTFUL_MAX = 20_000;
 /** While so many wait, what goes with them is kept in memory as a whole. */
 const POSTPONED_WHOLE_MAX = 64;
+/**
+ * What may be on its way to storage at once of what goes with resolutions. Units share a commit, and a commit crosses to
+ * its writer as one text: without a bound it could be too long to be one, and would hold up everybody who waits for it.
+ */
+export const KEPT_UNDER_WAY_BYTES_MAX = 16 * 1_048_576;
 /** Resolutions that are tried at once. */
 const RETRY_PAGE = 500;
 
@@ -55,6 +60,7 @@ export class Ledger {
   readonly #postponed = new Map<string, Postponed>();
   /** Reservations whose commit failed: most of them never came to be. */
   readonly #doubtful = new Map<string, Postponed>();
+  #keptBytesUnderWay = 0;
 
   constructor(parts: { database: Database; audit: AuditLog; clock: Clock; newId: NewId }) {
     this.#database = parts.database;
@@ -144,13 +150,22 @@ export class Ledger {
   /** Tries a page of what waits, settlements before doubts. Throws when one fails again: it and the rest go on waiting. */
   async retryPostponed(): Promise<void> {
     const page = [...this.#postponed, ...this.#doubtful].slice(0, RETRY_PAGE);
-    const tries = page.map(async ([id, { reservation, resolution }]) => {
-      await this.#write(reservation, resolution);
-      this.#postponed.delete(id);
-      this.#doubtful.delete(id);
-    });
+    const carries = ([, { resolution }]: (typeof page)[number]) => (resolution.kept?.bytes ?? 0) > 0;
+    const light = page.filter((each) => !carries(each)).map(([id, waiting]) => this.#retry(id, waiting));
+    const tries = [...light, this.#retryInTurn(page.filter(carries))];
     const failed = (await Promise.allSettled(tries)).find((tried) => tried.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
+  }
+
+  /** All at once they would be more than may be under way, and lose what goes with them. */
+  async #retryInTurn(page: readonly (readonly [string, Postponed])[]): Promise<void> {
+    for (const [id, waiting] of page) await this.#retry(id, waiting);
+  }
+
+  async #retry(id: string, { reservation, resolution }: Postponed): Promise<void> {
+    await this.#write(reservation, resolution);
+    this.#postponed.delete(id);
+    this.#doubtful.delete(id);
   }
 
   /** A commit whose answer was lost may have held money for a call that is never sent: it is released when storage is back. */
@@ -168,7 +183,9 @@ export class Ledger {
     if (this.#postponed.size >= POSTPONED_MAX) return;
     const { kept } = resolution;
     const isTooMuch = kept !== undefined && this.#postponed.size >= POSTPONED_WHOLE_MAX;
-    const waiting = isTooMuch ? { ...resolution, kept: { ...kept, whole: kept.brief } } : resolution;
+    const waiting = isTooMuch
+      ? { ...resolution, kept: { ...kept, whole: kept.brief, bytes: 0 } }
+      : resolution;
     this.#postponed.set(reservation.id, { reservation, resolution: waiting });
   }
 
@@ -183,15 +200,27 @@ export class Ledger {
     const { source, steps: recording } = this.#sql.recordCall(reservation, { ...resolved, resolvedAtMs });
     steps.push(...recording, this.#audit.step(resolutionEvent(reservation, resolved)));
     const { kept } = resolution;
-    if (kept !== undefined) steps.push(kept.whole);
+    const keptBytes = this.#roomFor(kept);
+    if (kept !== undefined) steps.push(keptBytes < kept.bytes ? kept.brief : kept.whole);
     // Where something is kept, somebody waits for it.
     const urgency = kept === undefined ? 'soon' : 'now';
-    const outcome = await this.#database.commit({ steps }, urgency).catch((error: unknown) => {
+    this.#keptBytesUnderWay += keptBytes;
+    try {
+      const { committed } = await this.#database.commit({ steps }, urgency);
+      if (committed) source.onDurable();
+      return committed;
+    } catch (error) {
       source.onDoubt();
       throw error;
-    });
-    if (outcome.committed) source.onDurable();
-    return outcome.committed;
+    } finally {
+      this.#keptBytesUnderWay -= keptBytes;
+    }
+  }
+
+  /** The bytes of what is kept, or 0 where they would be too many. */
+  #roomFor(kept: KeptSteps | undefined): number {
+    if (kept === undefined || this.#keptBytesUnderWay + kept.bytes > KEPT_UNDER_WAY_BYTES_MAX) return 0;
+    return kept.bytes;
   }
 }
 

@@ -79,8 +79,10 @@ export interface Resolution {
   readonly kept?: KeptSteps | undefined;
 }
 
-/** `brief` is written in place of `whole` where a resolution must wait for storage and memory is short. */
+/** `brief` is written in place of `whole` where too much is on its way to storage, or waits for it. */
 export interface KeptSteps {
   readonly whole: SqlStep;
   readonly brief: SqlStep;
+  /** What `whole` carries beyond what `brief` does. */
+  readonly bytes: number;
 }

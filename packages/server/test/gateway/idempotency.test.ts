@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import OpenAI from 'openai';
+import { AuditLog } from '../../src/audit/audit-log.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { SteadyClock } from '../../src/kernel/steady-clock.ts';
 import { KEPT_ANSWER_BYTES_MAX } from '../../src/idempotency/kept-answer.ts';
@@ -42,8 +43,8 @@ describeGateway('an Idempotency-Key on a model call', {}, (gateway) => {
   const sent = () => gateway().provider.calls.length;
   const budgeted = () => issueKey(gateway(), { budgets: { total_usd: '1' } });
 
-  test('brings back the very same answer, and charges, counts and records nothing more', async () => {
-    const key = await issueKey(gateway(), { budgets: { total_usd: '1' }, rate_limit: 1 });
+  test('brings back the very same answer, and charges nothing more', async () => {
+    const key = await issueKey(gateway(), { budgets: { total_usd: '1' }, rate_limit: 2 });
     const before = sent();
     const first = await ask(key, 'same');
     const again = await ask(key, 'same');
@@ -58,7 +59,13 @@ describeGateway('an Idempotency-Key on a model call', {}, (gateway) => {
     await assertNothingHeld(gateway(), key);
     assert.equal((await budgetsOf(gateway(), key))[0]?.['posted_usd'], '0.00002');
     assert.deepEqual(await actionsOf(gateway(), first), ['call.opened', 'call.settled']);
-    assert.deepEqual(await actionsOf(gateway(), again), []);
+    const [record, ...others] = await auditOf(gateway(), String(again.headers.get('x-request-id')));
+    assert.deepEqual(others, []);
+    assert.equal(record?.['action'], 'call.replayed');
+    assert.equal(record['actor'], key.id);
+    assert.equal(record['target'], first.headers.get('x-request-id'));
+    assert.deepEqual(record['detail'], { provider: call['provider'], model: MODEL });
+    assertRefused(await ask(key, 'same'), { status: 429, code: 'rate_limit_exceeded' });
     const metrics = await gateway().keyfold.request('GET', '/metrics');
     assert.match(metrics.text, /^keyfold_replays_total [1-9]/m);
   });
@@ -205,11 +212,33 @@ describeGateway('an Idempotency-Key on a model call', {}, (gateway) => {
     assertRefused(await ask(key, 'allowed'), { status: 403, code: 'permission_denied' });
     await change(key, { permissions: ['chat'], networks: ['192.0.2.0/24'] });
     assertRefused(await ask(key, 'allowed'), { status: 403, code: 'network_not_allowed' });
-    await change(key, { networks: null });
+    await change(key, { networks: null, models: ['another-model'] });
+    assertRefused(await ask(key, 'allowed'), { status: 403, code: 'model_not_allowed' });
+    await change(key, { models: [MODEL] });
     assertReplayed(await ask(key, 'allowed'), first);
     await gateway().keyfold.request('DELETE', `/v1/keys/${key.id}`);
     assertRefused(await ask(key, 'allowed'), { status: 401, code: 'key_revoked' });
     assert.equal(sent(), before);
+  });
+
+  test('brings nothing back that cannot be recorded', async (context) => {
+    const key = await budgeted();
+    const first = await ask(key, 'recorded');
+    // oxlint-disable-next-line typescript/unbound-method -- called with its log
+    const { record } = AuditLog.prototype;
+    context.mock.method(
+      AuditLog.prototype,
+      'record',
+      function (this: AuditLog, ...of: Parameters<typeof record>) {
+        if (of[0].action !== 'call.replayed') return record.apply(this, of);
+        return Promise.reject(new Fault('unavailable', { internal: 'the database is away' }));
+      },
+    );
+    const refused = await ask(key, 'recorded');
+    assert.equal(refused.status, 503, refused.text);
+    assert.ok(!refused.text.includes('Hello from the provider'));
+    context.mock.restoreAll();
+    assertReplayed(await ask(key, 'recorded'), first);
   });
 
   test('brings an answer back that was paid for when no money is left', async () => {
@@ -359,20 +388,17 @@ describeGateway('an Idempotency-Key on a model call', {}, (gateway) => {
     assert.ok(!JSON.stringify(headers).includes('not-for-others'));
   });
 
-  test('keeps its answer sealed, and what was asked not at all', async () => {
+  test('keeps its answer sealed, and what was asked and under which name not at all', async () => {
     const key = await budgeted();
-    const [prompt, text] = ['canary-of-a-prompt', 'canary-of-an-answer'];
+    const [name, prompt, text] = ['canary-of-a-name', 'canary-of-a-prompt', 'canary-of-an-answer'];
     gateway().provider.script({ kind: 'ok', text });
-    const first = await ask(key, 'sealed', {
+    const first = await ask(key, name, {
       body: chatBody({ messages: [{ role: 'user', content: prompt }] }),
     });
     assert.match(first.text, /canary-of-an-answer/);
     const stored = await gateway().keyfold.readStored();
-    assert.ok(
-      stored.includes('sealed'),
-      'what is searched is what was stored: the name of the call is there',
-    );
-    for (const canary of [prompt, text]) {
+    assert.ok(stored.includes(key.id), 'what is searched is what was stored: the id of the key is there');
+    for (const canary of [name, prompt, text]) {
       for (const form of [canary, Buffer.from(canary).toString('base64').slice(2, -4)])
         assert.ok(!stored.includes(form), form);
     }

@@ -93,9 +93,17 @@ describeGateway('how much a call holds and asks for', {}, (gateway) => {
 
   test('clamped: a call that its budget has no room for asks for as much output as the rest buys, and says so', async () => {
     const key = await prepare({ budgets: { total_usd: '0.05', per_day_usd: '1' }, clamp_output: true });
-    const answer = await call(gateway(), key.secret, BODY);
+    const ask = () =>
+      gateway().keyfold.request('POST', '/v1/chat/completions', BODY, {
+        key: key.secret,
+        headers: { 'idempotency-key': 'clamped' },
+      });
+    const answer = await ask();
     assert.equal(answer.status, 200, answer.text);
     assert.equal(answer.headers.get('x-keyfold-max-tokens'), '50');
+    const again = await ask();
+    assert.equal(again.headers.get('idempotent-replayed'), 'true', again.text);
+    assert.equal(again.headers.get('x-keyfold-max-tokens'), '50');
     assert.equal(gateway().provider.calls.at(-1)?.body['max_tokens'], 50);
     const row = await newest(key, 1);
     assert.deepEqual([row['held_usd'], row['cost_usd'], row['flags']], ['0.05', '0.01', ['output_clamped']]);

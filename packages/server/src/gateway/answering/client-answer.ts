@@ -121,10 +121,11 @@ export class ClientAnswer {
     answer: { readonly body: Buffer | undefined; readonly contentType: string; readonly streamed: boolean },
   ): KeptSteps | undefined {
     const { body } = answer;
-    const { provider, model } = this.#decision.target;
+    const { target, clampedTo } = this.#decision;
+    const { provider, model } = target;
     const { requestId } = this.#exchange;
     return this.#served?.keep(
-      body === undefined ? undefined : { ...answer, body, status, provider, model, requestId },
+      body === undefined ? undefined : { ...answer, body, status, provider, model, clampedTo, requestId },
     );
   }
 

@@ -21,9 +21,11 @@ export function rateHeaders(state: LimitState): ResponseHeaders {
 /** Who served the call. `cost` is absent while a stream's cost is not yet known. */
 export function callHeaders(decision: Decision, cost: Nanos | undefined): ResponseHeaders {
   const { admission, principal, target, clampedTo } = decision;
-  const headers = servedHeaders(target, { keyId: principal.key.id, state: admission.state, cost });
-  if (clampedTo !== undefined) headers['x-keyfold-max-tokens'] = String(clampedTo);
-  return headers;
+  const { provider, model } = target;
+  return servedHeaders(
+    { provider, model, clampedTo },
+    { keyId: principal.key.id, state: admission.state, cost },
+  );
 }
 
 /** Of an answer that is given again: it costs nothing. Stripe's names tell that it is one, and of which request. */
@@ -44,13 +46,14 @@ export function replayHeaders(
 export const NOT_CACHED = { 'cache-control': 'no-cache' };
 
 function servedHeaders(
-  target: { readonly provider: string; readonly model: string },
+  target: Pick<AnswerFacts, 'provider' | 'model' | 'clampedTo'>,
   of: { readonly keyId: string; readonly state: LimitState; readonly cost: Nanos | undefined },
 ): ResponseHeaders {
   const headers = rateHeaders(of.state);
   headers['x-keyfold-key-id'] = of.keyId;
   headers['x-keyfold-provider'] = target.provider;
   headers['x-keyfold-model'] = headerText(target.model);
+  if (target.clampedTo !== undefined) headers['x-keyfold-max-tokens'] = String(target.clampedTo);
   if (of.cost !== undefined) headers['x-keyfold-cost-usd'] = formatUsd(of.cost);
   return headers;
 }
