@@ -6,16 +6,14 @@ import { ZERO_NANOS, formatUsd } from '@keyfold/protocol';
 import type { AuditDetail } from '../audit/audit-event.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { Denial } from '../kernel/denial.ts';
+import type { Denial } from '../kernel/denial.ts';
 import type { NewId } from '../kernel/new-id.ts';
 import type { Database, Outcome } from '../storage/database.ts';
-import type { BalanceStep, Step } from '../storage/statement.ts';
+import type { Step } from '../storage/statement.ts';
 import { NO_USAGE, type Usage } from '../pricing/model-price.ts';
-import { type Budget, capAt } from './budget.ts';
-import { creditHolds } from './credit/account.ts';
+import { budgetHold, capOf, creditExhausted, exhausted, holdOnCredit } from './holds.ts';
 import { type LedgerStatements, prepareLedgerStatements } from './ledger-statements.ts';
-import { periodEndMs, periodStartMs, windowStartMs } from './period.ts';
-import type { Hold, KeptSteps, Reservation, ReserveRequest, Resolution } from './reservation.ts';
+import type { KeptSteps, Reservation, ReserveRequest, Resolution } from './reservation.ts';
 import { callEvent } from './call-event.ts';
 import { countTokens } from './token-classes.ts';
 
@@ -244,57 +242,4 @@ function tokenDetail(usage: Usage): AuditDetail {
   if (usage.provenance !== 'provider') detail['provenance'] = usage.provenance;
   for (const [name, tokens] of Object.entries(countTokens(usage))) if (tokens > 0) detail[name] = tokens;
   return detail;
-}
-
-function budgetHold(budget: Budget, nowMs: number): Hold {
-  return { budgetId: budget.id, periodStartMs: periodStartMs(budget, nowMs) };
-}
-
-/** The whole of the account is what its cap is for; its day only counts. */
-function holdOnCredit({ credit, amount }: ReserveRequest, nowMs: number) {
-  if (credit === undefined) return undefined;
-  const [whole, day] = creditHolds(credit, nowMs);
-  const steps: readonly BalanceStep[] = [
-    { balance: whole, posted: 0n, held: amount, cap: credit.credited },
-    { balance: day, posted: 0n, held: amount },
-  ];
-  return { holds: [whole, day], steps };
-}
-
-function capOf(budget: Budget, nowMs: number): Pick<BalanceStep, 'cap' | 'sinceMs'> {
-  const sinceMs = windowStartMs(budget, nowMs);
-  return { cap: capAt(budget, nowMs), ...(sinceMs === undefined ? {} : { sinceMs }) };
-}
-
-function creditExhausted(): Denial {
-  return new Denial('credit_exhausted', {
-    message: "What is left of the organization's credit is less than the most this call may cost.",
-  });
-}
-
-function exhausted(budget: Budget, nowMs: number): Denial {
-  const resetsAtMs = periodEndMs(budget, nowMs);
-  const cap = formatUsd(capAt(budget, nowMs));
-  const resetsAt = resetsAtMs === undefined ? undefined : new Date(resetsAtMs).toISOString();
-  return new Denial('budget_exhausted', {
-    message: `The ${budget.scope}'s budget of ${cap} USD ${describePeriod(budget)} has no room for the most this call may cost. ${describeReset(budget, resetsAt)}`,
-    facts: {
-      scope: budget.scope,
-      scope_id: budget.scopeId,
-      period: budget.period,
-      ...(budget.windowS === undefined ? {} : { window_seconds: budget.windowS }),
-      cap_usd: cap,
-      ...(resetsAt === undefined ? {} : { resets_at: resetsAt }),
-    },
-  });
-}
-
-function describePeriod({ period, windowS }: Budget): string {
-  if (windowS !== undefined) return `in any ${windowS} seconds`;
-  return period === 'total' ? 'in all' : `per ${period}`;
-}
-
-function describeReset({ windowS }: Budget, resetsAt: string | undefined): string {
-  if (windowS !== undefined) return 'It has room again as what was spent grows older than that.';
-  return resetsAt === undefined ? 'It does not reset.' : `It resets at ${resetsAt}.`;
 }
