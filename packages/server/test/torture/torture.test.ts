@@ -6,7 +6,7 @@ import { listScenarios, randomOf } from './scenarios.ts';
 
 /** So much of each scenario as fits into the time of a test run; `npm run torture` goes further. */
 const COUNTS = {
-  sqlite: { kills: 10, walk: 200, 'power-losses': 8, 'two-processes': 0 },
+  sqlite: { kills: 8, walk: 200, 'power-losses': 8, 'two-processes': 0 },
   postgres: { kills: 2, walk: 200, 'power-losses': 0, 'two-processes': 3 },
 };
 const GUARANTEES = {

@@ -3,7 +3,6 @@
  * then they change places. What the dead one leaves is resolved by whoever is there, and nothing is lost.
  */
 import { join } from 'node:path';
-import { until } from '../gateway/support.ts';
 import { type KeyfoldProcess, createKeyfoldProcess } from '../keyfold-process.ts';
 import type { SeededRandom } from '../seeded-random.ts';
 import { type BooksPlace, readBooks } from './books.ts';
@@ -14,6 +13,7 @@ import { ANSWERS, type Extent, isDone, kindOf, placeOf } from './victim.ts';
 /** Kills of the one, then of the other; then a fresh database. */
 const KILLS_A_TURN = 25;
 const RESOLVED_WITHIN_MS = 90_000;
+const LOOK_EVERY_MS = 250;
 const DIES_AGAIN = 0.2;
 const KILL = 'kill -9';
 
@@ -77,10 +77,12 @@ async function killAgainAndAgain(turn: Turn, extent: Extent): Promise<void> {
     await killOnce(turn, turn.random.fork(`round ${round}`), `round ${round}`);
     extent.onProgress?.(turn.figures);
   }
-  await until(async () => {
-    const { reservations } = await readBooks(place, { withAudit: false });
-    return reservations.length === 0 ? true : undefined;
-  }, RESOLVED_WITHIN_MS);
+  const endsAtMs = performance.now() + RESOLVED_WITHIN_MS;
+  for (let left = Infinity; left > 0; await afterMs(LOOK_EVERY_MS)) {
+    left = (await readBooks(place, { withAudit: false })).reservations.length;
+    if (left > 0 && performance.now() > endsAtMs)
+      throw new Violation(`${left} reservations are left ${RESOLVED_WITHIN_MS} ms after the last kill`);
+  }
   await noteSlowest(place, turn.figures);
 }
 
