@@ -100,6 +100,10 @@ class Process implements KeyfoldProcess {
         this.output += text;
       });
     }
+    // Whoever ends the tests, by whatever signal, has not to look for what they had started.
+    const end = () => child.kill('SIGKILL');
+    process.once('exit', end);
+    child.once('close', () => process.off('exit', end));
     this.#child = child;
   }
 
