@@ -73,6 +73,14 @@ for (const kind of DATABASE_KINDS) {
                 .toReversed()
                 .slice(0, limit + 1),
             );
+            const other = all[(start * 7) % all.length]?.id ?? assert.fail();
+            assert.deepEqual(
+              await house.reports.listCalls(filter, { limit, after: cursor, before: other }),
+              wanted
+                .filter(({ id }) => id > other && id < cursor)
+                .toReversed()
+                .slice(0, limit + 1),
+            );
             assert.deepEqual(await house.reports.listCalls(filter, { limit }), wanted.slice(0, limit + 1));
           },
         ),

@@ -79,10 +79,10 @@ export class CallLister {
 
   /** Among the `NEAR` calls next to the cursor, of whatever source. */
   #isNear(filter: CallFilter, page: CallPage): RawBuilder<unknown> {
-    const within = this.#isWithin('c', filter, page);
-    const { order, reaches, end } = directionOf(page);
-    return sql`${within} and c.id ${reaches} coalesce((select n.id from calls n where ${this.#isWithin('n', filter, page)}
-      order by n.id ${order} limit 1 offset ${sql.lit(NEAR - 1)}), ${this.#packed.write(end)})`;
+    const { order, reaches, far } = boundsOf(filter, page);
+    return sql`${this.#isBeyond('c', filter, page)} and c.id ${reaches} coalesce((select n.id from calls n
+      where ${this.#isWithin('n', filter, page)} order by n.id ${order} limit 1 offset ${sql.lit(NEAR - 1)}),
+      ${this.#packed.write(far)})`;
   }
 
   /**
@@ -91,7 +91,7 @@ export class CallLister {
    */
   #isInFront(filter: CallFilter, page: CallPage): RawBuilder<unknown> {
     const limit = sql.lit(page.limit + 1);
-    const { order, reaches, end } = directionOf(page);
+    const { order, reaches, far } = boundsOf(filter, page);
     const isWithin = this.#isWithin('n', filter, page);
     return sql`c.id in (
       with heads as materialized (
@@ -102,34 +102,43 @@ export class CallLister {
       spans as materialized (
         select source, (select n.id from calls n where n.source = front.source and ${isWithin}
           order by n.id ${order} limit 1 offset ${sql.lit(page.limit)}) as last from front)
-      select n.id from spans cross join calls n where n.source = spans.source and ${isWithin}
-        and n.id ${reaches} coalesce(spans.last, ${this.#packed.write(end)}) order by n.id ${order} limit ${limit})`;
+      select n.id from spans cross join calls n where n.source = spans.source and ${this.#isBeyond('n', filter, page)}
+        and n.id ${reaches} coalesce(spans.last, ${this.#packed.write(far)}) order by n.id ${order} limit ${limit})`;
   }
 
-  /** Beyond the cursor, and in the time that is asked for. */
-  #isWithin(
-    alias: 'c' | 'n',
-    { fromMs, toMs }: CallFilter,
-    { after, before }: CallPage,
-  ): RawBuilder<unknown> {
+  #isWithin(alias: 'c' | 'n', filter: CallFilter, page: CallPage): RawBuilder<unknown> {
+    const { reaches, far } = boundsOf(filter, page);
+    const isReached = sql`${sql.ref(`${alias}.id`)} ${reaches} ${this.#packed.write(far)}`;
+    return sql`${this.#isBeyond(alias, filter, page)} and ${isReached}`;
+  }
+
+  /** Beyond the cursor, and in the time that is asked for, however far off. */
+  #isBeyond(alias: 'c' | 'n', filter: CallFilter, page: CallPage): RawBuilder<unknown> {
     const [id, at] = [sql.ref(`${alias}.id`), sql.ref(`${alias}.reserved_at`)];
-    const conditions = [sql`true`];
-    if (after !== undefined) conditions.push(sql`${id} < ${this.#packed.write(after)}`);
-    if (before !== undefined) conditions.push(sql`${id} > ${this.#packed.write(before)}`);
-    if (fromMs !== undefined) {
-      const first = this.#packed.write(firstPackedAt(fromMs));
-      conditions.push(sql`${id} >= ${first} and ${at} >= ${BigInt(fromMs)}`);
-    }
-    if (toMs !== undefined) {
-      const end = this.#packed.write(firstPackedAt(toMs + 2 * MARGIN_MS));
-      conditions.push(sql`${id} < ${end} and ${at} < ${BigInt(toMs)}`);
-    }
+    const { passes, near } = boundsOf(filter, page);
+    const conditions = [sql`${id} ${passes} ${this.#packed.write(near)}`];
+    if (filter.fromMs !== undefined) conditions.push(sql`${at} >= ${BigInt(filter.fromMs)}`);
+    if (filter.toMs !== undefined) conditions.push(sql`${at} < ${BigInt(filter.toMs)}`);
+    if (page.before !== undefined && page.after !== undefined)
+      conditions.push(sql`${id} <> ${this.#packed.write(page.after)}`);
     return sql.join(conditions, sql` and `);
   }
 }
 
-function directionOf({ before }: CallPage) {
-  return before === undefined
-    ? { order: sql.raw('desc'), reaches: sql.raw('>='), end: '0'.repeat(32) }
-    : { order: sql.raw('asc'), reaches: sql.raw('<='), end: 'f'.repeat(32) };
+const [LOWEST, HIGHEST] = ['0'.repeat(32), 'f'.repeat(32)];
+
+/**
+ * Where a page begins, which it does not take in, and how far it may reach. One bound at either end: of two a database may
+ * seek the one that is farther off, and read all that lies between.
+ */
+function boundsOf({ fromMs, toMs }: CallFilter, { after, before }: CallPage) {
+  // Times are compared exactly; the ids of all calls of the time are well within these.
+  const first = fromMs === undefined ? LOWEST : firstPackedAt(fromMs - MARGIN_MS);
+  const end = toMs === undefined ? HIGHEST : firstPackedAt(toMs + 2 * MARGIN_MS);
+  const upper = after === undefined || end < after ? end : after;
+  if (before === undefined) {
+    return { order: sql.raw('desc'), passes: sql.raw('<'), near: upper, reaches: sql.raw('>='), far: first };
+  }
+  const lower = before < first ? first : before;
+  return { order: sql.raw('asc'), passes: sql.raw('>'), near: lower, reaches: sql.raw('<='), far: upper };
 }

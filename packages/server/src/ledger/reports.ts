@@ -8,7 +8,7 @@ import type { CallFilter } from './call-filter.ts';
 import { type CallRow, readCall, selectCalls } from './call-row.ts';
 import { CallLister, type CallPage } from './list-calls.ts';
 import { findPacked, packedSql } from './packed-id.ts';
-import { type PeriodRule, UTC, periodStartMs } from './period.ts';
+import { UTC, periodStartMs } from './period.ts';
 import { type UsageGroup, type UsageSum, sumUsage } from './usage-report.ts';
 
 export type { CallFilter } from './call-filter.ts';
@@ -30,26 +30,29 @@ export class LedgerReports {
   }
 
   /** What a key's settled calls cost in this day and month. */
-  async spentByKey(keyId: Id<'key'>): Promise<{ readonly today: Nanos; readonly thisMonth: Nanos }> {
+  async spentByKey(key: {
+    readonly id: Id<'key'>;
+    readonly organizationId: Id<'organization'>;
+  }): Promise<{ readonly today: Nanos; readonly thisMonth: Nanos }> {
     const nowMs = this.#clock.nowMs();
-    const sumSince = async (startMs: number) => {
-      const rows = await this.#database.read(
-        (db) =>
-          db
-            .selectFrom('call_sources as s')
-            .innerJoin('usage_days as d', 'd.source', 's.no')
-            .select((eb) => eb.fn.sum<bigint | null>('d.cost_nanos').as('cost'))
-            .where('s.key_id', '=', keyId)
-            .where('d.start', '>=', BigInt(startMs / DAY_MS)),
-        'report',
-      );
-      return nanos(rows[0]?.cost ?? 0n);
-    };
-    const [today, thisMonth] = await Promise.all([
-      sumSince(periodStartMs(utc('day'), nowMs)),
-      sumSince(periodStartMs(utc('month'), nowMs)),
-    ]);
-    return { today, thisMonth };
+    const today = dayOf(nowMs);
+    const first = dayOf(periodStartMs({ period: 'month', timeZone: UTC }, nowMs));
+    const days = Array.from({ length: today - first + 1 }, (_, index) => BigInt(first + index));
+    const rows = await this.#database.read(
+      (db) =>
+        db
+          .selectFrom('call_sources as s')
+          .innerJoin('usage_days as d', 'd.source', 's.no')
+          .select(['d.start', 'd.cost_nanos'])
+          .where('s.organization_id', '=', key.organizationId)
+          .where('s.key_id', '=', key.id)
+          // Each day by itself: days come first in the key of the sums.
+          .where('d.start', 'in', days),
+      'report',
+    );
+    const sum = (costs: readonly { readonly cost_nanos: bigint }[]) =>
+      nanos(costs.reduce((all, row) => all + row.cost_nanos, 0n));
+    return { today: sum(rows.filter(({ start }) => start === BigInt(today))), thisMonth: sum(rows) };
   }
 
   async findCall(organizationId: Id<'organization'>, id: string): Promise<CallRow | undefined> {
@@ -84,11 +87,11 @@ export class LedgerReports {
   }
 }
 
-const NOTHING = Symbol('nothing');
-
-function utc(period: 'day' | 'month'): PeriodRule {
-  return { period, timeZone: UTC };
+function dayOf(ms: number): number {
+  return Math.floor(ms / DAY_MS);
 }
+
+const NOTHING = Symbol('nothing');
 
 function packedOr(cursor: string | undefined): string | undefined | typeof NOTHING {
   return cursor === undefined ? undefined : (findPacked('reservation', cursor) ?? NOTHING);

@@ -50,7 +50,7 @@ export async function sumUsage(
   if (lost !== undefined) return lost;
   const rows = await database.read((db) => selectSums(db, { database, filter, groups, parts }), 'report');
   const sums = mergeGroups(rows, groups);
-  if (rows.length < USAGE_ROWS_MAX + parts.length && sums.length <= USAGE_ROWS_MAX) return sums;
+  if (rows.length <= rowsMaxOf(parts) && sums.length <= USAGE_ROWS_MAX) return sums;
   return new Denial('invalid_request', {
     message: `The report has more than ${USAGE_ROWS_MAX} rows. Shorten the time or group by less.`,
     param: 'group_by',
@@ -85,7 +85,12 @@ function selectSums(db: Kysely<Schema>, of: Question) {
   return db
     .selectFrom(sql<SumRow>`(${sql.join(selects, sql` union all `)})`.as('sums'))
     .selectAll()
-    .limit(USAGE_ROWS_MAX + of.parts.length);
+    .limit(rowsMaxOf(of.parts) + 1);
+}
+
+/** A group may have a row in every part. */
+function rowsMaxOf(parts: readonly Part[]): number {
+  return USAGE_ROWS_MAX * parts.length;
 }
 
 function selectPart(part: Part, { database, filter, groups }: Question): RawBuilder<unknown> {

@@ -75,6 +75,25 @@ for (const kind of DATABASE_KINDS) {
       );
     });
 
+    test('what a key has spent is that of its own calls in this day and in this month', async () => {
+      const { clock, reserve, ledger, reports, newId } = house;
+      const key = { id: newId('key'), organizationId: ORGANIZATIONS[0] ?? assert.fail() };
+      const spend = async (atMs: number, cost: bigint, keyId = key.id) => {
+        clock.setTo(atMs);
+        const reservation = await reserve({ keyId, model: `model-${cost}` });
+        await ledger.resolve(reservation, settled({ cost }));
+      };
+      await spend(Date.UTC(2029, 0, 31, 23, 59), 1n);
+      await spend(Date.UTC(2029, 1, 1), 10n);
+      await spend(Date.UTC(2029, 1, 27, 23), 100n);
+      await spend(Date.UTC(2029, 1, 28, 1), 1_000n);
+      await spend(Date.UTC(2029, 1, 28, 2), 10_000n);
+      await spend(Date.UTC(2029, 1, 28, 2), 5n, newId('key'));
+      assert.deepEqual(await reports.spentByKey(key), { today: 11_000n, thisMonth: 11_110n });
+      clock.setTo(Date.UTC(2029, 2, 1));
+      assert.deepEqual(await reports.spentByKey(key), { today: 0n, thisMonth: 0n });
+    });
+
     test('a sum can be lowered below zero, and a unit that is refused or breaks adds nothing', async () => {
       const { database, reserve, ledger, clock } = house;
       clock.setTo(Date.UTC(2030, 0, 1, 5));

@@ -12,7 +12,7 @@ import { adminOf, createRandom, query } from '../signing/support.ts';
 import { MODEL, addModel, chatBody, issueKey, until } from './support.ts';
 
 const [SQLITE, POSTGRES] = DATABASE_KINDS as readonly [DatabaseKind, DatabaseKind];
-const KILLS = { sqlite: 30, postgres: 10 } as const;
+const KILLS = { sqlite: 12, postgres: 6 } as const;
 const TIMEOUT_MS = 480_000;
 const WORKERS = 12;
 const FREE_WITHIN_MS = { alone: 5_000, besideAnother: 90_000 } as const;

@@ -6,8 +6,8 @@ import { listScenarios, randomOf } from './scenarios.ts';
 
 /** So much of each scenario as fits into the time of a test run; `npm run torture` goes further. */
 const COUNTS = {
-  sqlite: { kills: 8, walk: 200, 'power-losses': 8, 'two-processes': 0 },
-  postgres: { kills: 2, walk: 200, 'power-losses': 0, 'two-processes': 3 },
+  sqlite: { kills: 5, walk: 200, 'power-losses': 6, 'two-processes': 0 },
+  postgres: { kills: 2, walk: 200, 'power-losses': 0, 'two-processes': 2 },
 };
 const GUARANTEES = {
   kills:

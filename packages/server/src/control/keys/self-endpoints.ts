@@ -91,7 +91,7 @@ export function selfEndpoints(rooms: SelfRooms): Endpoint[] {
       handle: async ({ principal }) => {
         const { key } = principal;
         const { requests, tokens } = rooms.limiter.peek(keysOf(principal));
-        const spent = await rooms.reports.spentByKey(key.id);
+        const spent = await rooms.reports.spentByKey(key);
         const rate = (state: LimitState['requests']): Json =>
           state === undefined
             ? null
