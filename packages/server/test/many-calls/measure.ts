@@ -34,8 +34,16 @@ try {
   }
   print(`  ${'together'.padEnd(24)}${(all / calls).toFixed(1).padStart(8)} bytes a call`);
   for (const question of [...USAGE_QUESTIONS, ...(await pageQuestions(keyfold))]) {
-    const { medianMs, worstMs } = await answer(keyfold, question, TIMES);
-    print(`  ${question.name.padEnd(58)} median ${medianMs.toFixed(1)} ms, worst ${worstMs.toFixed(1)} ms`);
+    const answered = await answer(keyfold, question, TIMES);
+    const [fastest, median, worst, processor] = [
+      answered.fastestMs,
+      answered.medianMs,
+      answered.worstMs,
+      answered.processorMs,
+    ].map((ms) => ms.toFixed(1).padStart(6));
+    print(
+      `  ${question.name.padEnd(58)} fastest${fastest} median${median} worst${worst} processor${processor} ms`,
+    );
   }
 } finally {
   await postgres?.stop();
