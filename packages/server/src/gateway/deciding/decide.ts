@@ -2,19 +2,18 @@
 import { Denial } from '../../kernel/denial.ts';
 import { checkModel, checkNetwork, checkPermission } from '../../access/authorize.ts';
 import { CLAIMED, STALE } from '../../ledger/ledger.ts';
-import type { ReserveCondition } from '../../ledger/reservation.ts';
 import type { CredentialStore } from '../../credentials/credential-store.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { type Principal, keysOf } from '../../keys/key.ts';
 import type { Admission, LimitSubject, Limiter } from '../../limits/limiter.ts';
 import { replayed } from '../../signing/read-signature.ts';
 import type { PriceStore } from '../../pricing/price-store.ts';
-import type { ClaimStep } from '../../storage/statement.ts';
 import type { Balancer } from '../../routing/balance.ts';
 import type { RouteStore } from '../../routing/route-store.ts';
 import { type Selection, selectionOf, selectTargets } from '../../routing/select-targets.ts';
 import { type Target, sandboxTarget, targetId } from '../../routing/target.ts';
 import { type EstimateUnder, estimateCall } from './estimate.ts';
+import type { Asking } from './asking.ts';
 import { addressCall } from './outbound.ts';
 import { type Paid, type ReserveRooms, reserveCall } from './reserve-call.ts';
 import { ENDPOINT_PERMISSIONS } from '../reading/parse-call.ts';
@@ -42,27 +41,6 @@ export interface DecisionRooms extends ReserveRooms {
   readonly limiter: Limiter;
   readonly targets: Targets;
   readonly balancer: Balancer;
-}
-
-/** What earlier attempts leave to the next. */
-export interface Progress {
-  /** Of the attempt that is decided; from 1. */
-  readonly attempt: number;
-  /** Targets that are not asked again. */
-  readonly tried: ReadonlySet<string>;
-  /** The one target that is asked, where it must be that. */
-  readonly only: string | undefined;
-  readonly admission: Admission | undefined;
-}
-
-export interface Asking {
-  readonly principal: Principal;
-  readonly requestId: string;
-  readonly address: string;
-  readonly claims: readonly ClaimStep[];
-  /** Under which alone the attempt may be reserved. */
-  readonly condition: ReserveCondition | undefined;
-  readonly progress: Progress;
 }
 
 /** `STALE` when the key or its budgets changed meanwhile: authenticate and decide anew. What is refused consumes nothing. */

@@ -12,7 +12,7 @@ import type { Reservation } from '../../ledger/reservation.ts';
 import type { Target } from '../../routing/target.ts';
 import type { ParsedCall } from '../reading/parsed-call.ts';
 import { clampOutput } from './clamp-output.ts';
-import type { Asking } from './decide.ts';
+import type { Asking } from './asking.ts';
 import { type Estimate, type EstimateUnder, estimateCall } from './estimate.ts';
 import type { Outbound } from './outbound.ts';
 
