@@ -44,6 +44,7 @@ export const CONFIG = {
   welcomeCredit: undefined,
   trustedProxies: [],
   leakPartnerKeysFile: undefined,
+  webhookNetworks: [],
   tls: undefined,
   logLevel: 'fatal',
   allowPlaintext: false,

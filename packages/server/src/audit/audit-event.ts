@@ -47,7 +47,9 @@ export const AUDIT_ACTIONS = [
 ] as const;
 
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
-export type AuditDetail = Readonly<Record<string, string | number | boolean | null | readonly string[]>>;
+export type AuditFact = string | number | boolean | null | readonly string[];
+/** Facts of a change stand under `before` and `after`, with what was and is; anything else by itself. */
+export type AuditDetail = Readonly<Record<string, AuditFact | Readonly<Record<string, AuditFact>>>>;
 
 export interface AuditEvent {
   readonly action: AuditAction;
@@ -58,6 +60,8 @@ export interface AuditEvent {
   readonly decision: 'allowed' | 'denied';
   readonly requestId?: string | undefined;
   readonly organizationId?: string | undefined;
+  /** Where the request came from. */
+  readonly address?: string | undefined;
   readonly cost?: Nanos | undefined;
   readonly detail?: AuditDetail | undefined;
 }
@@ -72,6 +76,7 @@ function renderLong(event: AuditEvent, timeMs: number): string {
   text += `,"action":"${event.action}","target":${quote(event.target)},"decision":"${event.decision}"`;
   if (event.requestId !== undefined) text += `,"request_id":${quote(event.requestId)}`;
   if (event.organizationId !== undefined) text += `,"organization_id":${quote(event.organizationId)}`;
+  if (event.address !== undefined) text += `,"address":${quote(event.address)}`;
   if (event.cost !== undefined) text += `,"cost_usd":"${formatUsd(event.cost)}"`;
   if (event.detail !== undefined) text += `,"detail":${JSON.stringify(event.detail)}`;
   return `${text}}`;

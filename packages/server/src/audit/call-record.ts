@@ -23,9 +23,9 @@ const OPENED = 'call.opened';
 /** Actions that a short record can have; all of them were allowed. */
 const ACTIONS: readonly string[] = [OPENED, 'call.settled', 'call.released', 'call.expired'];
 
-/** What has a place of its own, and what of it only a call that has ended. */
-const ENDING = new Set<string>(['status', ...TOKENS]);
-const PLACED = new Set<string>(['provider', 'model', ...ENDING]);
+/** What has a place of its own in the record of a call that has ended, and in that of one that was opened. */
+const PLACED_ENDING = new Set<string>(['provider', 'model', 'status', ...TOKENS]);
+const PLACED_OPENED = new Set<string>(['provider', 'model', 'held_usd']);
 
 /** In a short record the organization stands before the action, and nothing else stands so. */
 export function shortMark(organizationId: string): string {
@@ -34,19 +34,34 @@ export function shortMark(organizationId: string): string {
 
 /** The record without its opening `[`, `undefined` where it must be a long one. */
 export function renderShort(event: AuditEvent, timeMs: number): string | undefined {
-  const { action, actor, target, decision, requestId, organizationId, cost, detail } = event;
+  const { action, actor, target, decision, requestId, organizationId, address, cost, detail } = event;
   if (!ACTIONS.includes(action) || decision !== 'allowed' || detail === undefined) return undefined;
   if (requestId === undefined || organizationId === undefined) return undefined;
   const { provider, model, held_usd: held, status } = detail;
   const isOpened = action === OPENED;
   if (provider === undefined || model === undefined || isOpened !== (cost === undefined)) return undefined;
+  if ((isOpened ? held : status) === undefined || (!isOpened && address !== undefined)) return undefined;
   const parts: unknown[] = [timeMs, organizationId, action, target, actor, requestId, provider, model];
-  if (cost === undefined) parts.push(held);
-  else parts.push(formatUsd(cost), status, tokensOf(detail));
-  if ((isOpened ? held : status) === undefined) return undefined;
-  const rest = restOf(detail, isOpened);
+  const placed = new Set(isOpened ? PLACED_OPENED : PLACED_ENDING);
+  if (cost === undefined) {
+    parts.push(held);
+    if (address !== undefined) parts.push(address);
+  } else {
+    parts.push(formatUsd(cost), status, tokensOf(detail), ...timingOf(detail, placed));
+  }
+  const rest = restOf(detail, placed);
   if (rest !== undefined) parts.push(rest);
   return JSON.stringify(parts).slice(1);
+}
+
+/** How long it took and the how manieth attempt it was, where that is not the first; both are numbers, which nothing else is. */
+function timingOf(detail: AuditDetail, placed: Set<string>): unknown[] {
+  const { duration_ms: durationMs, attempt } = detail;
+  if (typeof durationMs !== 'number') return [];
+  placed.add('duration_ms');
+  if (typeof attempt !== 'number') return [durationMs];
+  placed.add('attempt');
+  return attempt === 1 ? [durationMs] : [durationMs, attempt];
 }
 
 function tokensOf(detail: AuditDetail): unknown[] {
@@ -60,13 +75,11 @@ function tokensOf(detail: AuditDetail): unknown[] {
   return counts;
 }
 
-/** What has no place: an opened call has no status and no tokens, another one holds nothing. */
-function restOf(detail: AuditDetail, isOpened: boolean): AuditDetail | undefined {
+function restOf(detail: AuditDetail, placed: ReadonlySet<string>): AuditDetail | undefined {
   let rest: Record<string, AuditDetail[string]> | undefined;
   for (const name of Object.keys(detail)) {
-    const isPlaced = name === 'held_usd' ? isOpened : PLACED.has(name) && (!isOpened || !ENDING.has(name));
     const value = detail[name];
-    if (isPlaced || value === undefined) continue;
+    if (placed.has(name) || value === undefined) continue;
     rest ??= {};
     rest[name] = value;
   }
@@ -93,18 +106,12 @@ function expand(values: readonly unknown[]): Readonly<Record<string, unknown>> {
     model,
     ...ending
   ] = values;
-  const detail: Record<string, unknown> = { provider, model };
-  const [amount, status, tokens] = ending;
-  const rest = action === OPENED ? status : ending[3];
-  if (action === OPENED) {
-    detail['held_usd'] = amount;
-  } else {
-    detail['status'] = status;
-    for (const [place, count] of (tokens as readonly number[]).entries()) {
-      const name = TOKENS[place];
-      if (name !== undefined && count !== 0) detail[name] = count;
-    }
-  }
+  const [amount, ...told] = ending;
+  const isOpened = action === OPENED;
+  const last = told.at(-1);
+  const rest = typeof last === 'object' && !Array.isArray(last) ? last : undefined;
+  const address = isOpened && typeof told[0] === 'string' ? told[0] : undefined;
+  const detail = isOpened ? { held_usd: amount } : readEnding(told);
   return {
     sequence,
     node,
@@ -115,7 +122,19 @@ function expand(values: readonly unknown[]): Readonly<Record<string, unknown>> {
     decision: 'allowed',
     request_id: requestId,
     organization_id: organizationId,
-    ...(action === OPENED ? {} : { cost_usd: amount }),
-    detail: { ...detail, ...(rest as object | undefined) },
+    ...(address === undefined ? {} : { address }),
+    ...(isOpened ? {} : { cost_usd: amount }),
+    detail: { provider, model, ...detail, ...rest },
   };
+}
+
+/** `[status, tokens, duration?, attempt?, rest?]`; records from before these were told have none of the optional ones. */
+function readEnding([status, tokens, durationMs, attempt]: readonly unknown[]): Record<string, unknown> {
+  const detail: Record<string, unknown> = { status };
+  for (const [place, count] of (tokens as readonly number[]).entries()) {
+    const name = TOKENS[place];
+    if (name !== undefined && count !== 0) detail[name] = count;
+  }
+  if (typeof durationMs !== 'number') return detail;
+  return { ...detail, duration_ms: durationMs, attempt: typeof attempt === 'number' ? attempt : 1 };
 }

@@ -29,6 +29,8 @@ export interface Config {
   readonly trustedProxies: readonly string[];
   /** Public keys of who may report leaks without a Keyfold key. */
   readonly leakPartnerKeysFile: string | undefined;
+  /** Networks that webhooks and audit sinks may reach although they are not public. */
+  readonly webhookNetworks: readonly string[];
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
   readonly logLevel: LogLevel;
   readonly allowPlaintext: boolean;

@@ -46,6 +46,7 @@ describe('loadConfig', () => {
       welcomeCredit: undefined,
       trustedProxies: [],
       leakPartnerKeysFile: undefined,
+      webhookNetworks: [],
       tls: undefined,
       logLevel: 'info',
       allowPlaintext: false,

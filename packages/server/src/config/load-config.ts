@@ -24,6 +24,7 @@ export function loadConfig(from: ConfigSources): Config {
     welcomeCredit: values.welcome_credit_usd,
     trustedProxies: values.trusted_proxies,
     leakPartnerKeysFile: values.leak_partner_keys_file,
+    webhookNetworks: values.webhook_networks,
     tls: readTls(values),
     logLevel: values.log_level,
     allowPlaintext: values.allow_plaintext,

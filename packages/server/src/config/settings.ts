@@ -94,6 +94,14 @@ export const SETTINGS = {
     fallback: undefined,
     fallbackMeaning: 'no partner is believed',
   },
+  webhook_networks: {
+    meaning:
+      'Networks (CIDR, separated by commas) that webhooks and audit sinks may reach although they are not public.',
+    placeholder: 'networks',
+    parse: parseNetworks,
+    fallback: '',
+    fallbackMeaning: 'none',
+  },
   tls_cert_file: {
     meaning: 'Certificate chain (PEM). Together with `KEYFOLD_TLS_KEY_FILE` or not at all.',
     placeholder: 'file',

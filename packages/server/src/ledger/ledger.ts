@@ -100,7 +100,10 @@ export class Ledger {
       // After all that can refuse without a write: a unit that is undone after one costs the whole batch a second run.
       ...(condition === undefined ? [] : [condition.stepFor(reservation.id)]),
       this.#sql.insertReservation(reservation, this.#database),
-      this.#audit.step(callEvent('call.opened', reservation, { held_usd: formatUsd(request.amount) })),
+      this.#audit.step({
+        ...callEvent('call.opened', reservation, { held_usd: formatUsd(request.amount) }),
+        address: request.address,
+      }),
     ];
     const outcome = await this.#commitOrUndo(reservation, steps);
     if (outcome.committed) return reservation;
@@ -196,7 +199,7 @@ export class Ledger {
       steps.push({ balance, posted: resolution.cost, held: -reservation.held });
     }
     const { source, steps: recording } = this.#sql.recordCall(reservation, { ...resolved, resolvedAtMs });
-    steps.push(...recording, this.#audit.step(resolutionEvent(reservation, resolved)));
+    steps.push(...recording, this.#audit.step(resolutionEvent(reservation, { ...resolved, resolvedAtMs })));
     const { kept } = resolution;
     const keptBytes = this.#roomFor(kept);
     if (kept !== undefined) steps.push(keptBytes < kept.bytes ? kept.brief : kept.whole);
@@ -222,13 +225,18 @@ export class Ledger {
   }
 }
 
-function resolutionEvent(reservation: Reservation, resolution: Resolution) {
+function resolutionEvent(
+  reservation: Reservation,
+  resolution: Resolution & { readonly resolvedAtMs: number },
+) {
   const actions = { settlement: 'call.settled', release: 'call.released', expiry: 'call.expired' } as const;
   const { usage } = resolution;
   return {
     ...callEvent(actions[resolution.kind], reservation, {
       status: resolution.status,
       ...tokenDetail(usage),
+      duration_ms: resolution.resolvedAtMs - reservation.reservedAtMs,
+      attempt: reservation.call.attempt,
       ...(resolution.error === undefined ? {} : { error: resolution.error }),
       ...(resolution.flags.length === 0 ? {} : { flags: resolution.flags }),
     }),

@@ -44,6 +44,8 @@ export interface Reservation {
 
 export interface ReserveRequest {
   readonly call: CallFacts;
+  /** Where the call came from; told by its first audit record. */
+  readonly address?: string | undefined;
   readonly budgets: readonly Budget[];
   /** Where the organization pays in advance. */
   readonly credit: CreditAccount | undefined;

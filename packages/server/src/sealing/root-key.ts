@@ -11,7 +11,7 @@ import type { RandomSource } from '../kernel/random.ts';
 export const ROOT_KEY_BYTES = 32;
 
 /** What a derived key is for. */
-export type Purpose = 'kek' | 'pepper' | 'audit-mac' | 'row-mac' | 'cursor';
+export type Purpose = 'kek' | 'pepper' | 'audit-mac' | 'row-mac' | 'cursor' | 'checkpoint';
 
 const SALT = Buffer.from('keyfold/root-key/v1', 'utf8');
 const HEX = /^[0-9a-f]{64}$/;

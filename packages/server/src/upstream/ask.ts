@@ -1,5 +1,5 @@
 /** Responsible for questions to a provider that are no calls: one small answer, gathered within bounds of bytes and time. */
-import type { UpstreamQuestion } from '../providers/provider.ts';
+import type { UpstreamQuestion, UpstreamRequest } from '../providers/provider.ts';
 import type { OriginPool } from './pools.ts';
 import { type Exchange, type UpstreamReceiver, send } from './send.ts';
 import type { UpstreamFault } from './upstream-fault.ts';
@@ -23,7 +23,7 @@ export interface UpstreamAnswer {
  */
 export function ask(
   pool: OriginPool,
-  question: UpstreamQuestion,
+  question: UpstreamQuestion | UpstreamRequest,
   limits: AskLimits = DEFAULT_ASK_LIMITS,
 ): Promise<UpstreamAnswer | UpstreamFault> {
   return new Promise((resolve) => {

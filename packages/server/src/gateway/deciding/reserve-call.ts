@@ -93,6 +93,7 @@ function reserve({ ledger, measured }: ReserveRooms, payable: Payable, { cost }:
       attempt: by.progress.attempt,
       route: payable.route,
     },
+    address: by.address,
     budgets: payable.budgets,
     credit: payable.credit,
     amount: holdOf(measured, payable, cost),
