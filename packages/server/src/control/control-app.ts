@@ -20,7 +20,7 @@ import type { Database } from '../storage/database.ts';
 import type { Door, Proved, Visitor } from '../signing/door.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { type ChangeApplier, type IdempotentRequest, STALE } from './apply-change.ts';
-import type { Change, ControlBindings, Endpoint, Json, Reply } from './endpoint.ts';
+import type { Change, ControlBindings, Endpoint, Json, Reply, StreamedText } from './endpoint.ts';
 import { describeEndpoint } from './openapi.ts';
 
 export interface ControlRooms {
@@ -248,7 +248,35 @@ function reply(answer: Reply, requestId: string): Response {
   };
   if (answer.status === 204)
     return new Response(null, { status: 204, headers: { 'x-request-id': requestId } });
+  if (answer.stream !== undefined) return streamed(answer.stream, requestId);
   return new Response(text?.content ?? JSON.stringify(answer.body), { status: answer.status, headers });
+}
+
+/** Says by its `transfer-encoding` that it is to be passed on piece by piece. */
+function streamed(stream: StreamedText, requestId: string): Response {
+  const left = new AbortController();
+  const iterator = stream.pieces(left.signal)[Symbol.asyncIterator]();
+  const body = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await iterator.next();
+        if (done === true) controller.close();
+        else controller.enqueue(Buffer.from(value, 'utf8'));
+      },
+      cancel() {
+        left.abort();
+      },
+    },
+    // Nothing is asked for before there is room for it.
+    { highWaterMark: 0 },
+  );
+  const headers = {
+    'content-type': stream.contentType,
+    'cache-control': 'no-store',
+    'x-request-id': requestId,
+    'transfer-encoding': 'chunked',
+  };
+  return new Response(body, { headers });
 }
 
 function toResponse(rendered: RenderedError, requestId: string): Response {

@@ -32,6 +32,14 @@ export interface Reply {
   readonly body: Json | undefined;
   /** Instead of JSON. */
   readonly text?: { readonly contentType: string; readonly content: string };
+  /** Instead of JSON, what has no end in sight. */
+  readonly stream?: StreamedText;
+}
+
+export interface StreamedText {
+  readonly contentType: string;
+  /** Each piece is asked for when the client has room for it. `signal` aborts when the client has left. */
+  pieces(signal: AbortSignal): AsyncIterable<string>;
 }
 
 /** What is to happen, what is recorded of it, and what the caller is told once it is durable. */

@@ -22,6 +22,7 @@ import { checkHead } from './check-head.ts';
 import type { ReadAddress } from './client-address.ts';
 import { NodeExchange } from './node-exchange.ts';
 import { HTTP_LIMITS } from './limits.ts';
+import { sendResponse } from './send-response.ts';
 
 export interface ListenerParts {
   readonly newId: NewId;
@@ -181,15 +182,4 @@ function controlHeaders(incoming: IncomingMessage): Headers {
     if (typeof value === 'string') headers.set(name, value);
   }
   return headers;
-}
-
-async function sendResponse(
-  response: Response,
-  to: { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse },
-): Promise<void> {
-  const body = Buffer.from(await response.arrayBuffer());
-  const headers = Object.fromEntries(response.headers);
-  if (!to.incoming.complete) headers['connection'] = 'close';
-  headers['content-length'] = String(body.length);
-  to.outgoing.writeHead(response.status, headers).end(body);
 }
