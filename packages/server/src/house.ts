@@ -31,11 +31,13 @@ import { RouteStore } from './routing/route-store.ts';
 import { Door } from './signing/door.ts';
 import { NonceStore } from './signing/nonce-store.ts';
 import { SigningSecrets } from './signing/signing-secrets.ts';
+import { AuditMac } from './sealing/audit-mac.ts';
 import { checkRootKey } from './sealing/check-root-key.ts';
 import { type RootKey, openRootKey } from './sealing/root-key.ts';
 import { RowMac } from './sealing/row-mac.ts';
 import { Sealer } from './sealing/sealer.ts';
 import type { Database } from './storage/database.ts';
+import type { DatabasePlace } from './storage/reader.ts';
 import type { PostgresOptions } from './storage/postgres/postgres-database.ts';
 import { SqliteDatabase } from './storage/sqlite/sqlite-database.ts';
 import { createLogger } from './telemetry/logger.ts';
@@ -64,7 +66,8 @@ export async function openHouse(config: Config) {
   const mac = new RowMac(rootKey);
   const sealer = new Sealer(rootKey, random);
   const hasher = new KeyHasher(rootKey);
-  const audit = new AuditLog(database, clock);
+  const auditMac = new AuditMac(rootKey);
+  const audit = new AuditLog(database, clock, (secret) => auditMac.of(secret));
   const keys = new KeyStore(database, mac);
   const budgets = new BudgetStore({ database, mac, clock });
   const credits = new CreditStore({ database, mac, clock });
@@ -84,6 +87,7 @@ export async function openHouse(config: Config) {
   const core = {
     clock,
     mac,
+    auditMac,
     newId,
     database,
     audit,
@@ -136,14 +140,20 @@ async function unlock(
   }
 }
 
+export function databasePlace({ databaseUrl, dataDir }: Config): DatabasePlace {
+  return databaseUrl === undefined
+    ? { dialect: 'sqlite', directory: join(dataDir, 'data') }
+    : { dialect: 'postgres', url: databaseUrl };
+}
+
 async function openDatabase(
   config: Config,
   of: { readonly boot: string; readonly nowMs: () => number },
 ): Promise<Database> {
-  const { nowMs } = of;
-  return config.databaseUrl === undefined
-    ? SqliteDatabase.open({ directory: join(config.dataDir, 'data'), boot: of.boot, nowMs })
-    : openPostgres({ url: config.databaseUrl, boot: of.boot, nowMs });
+  const place = databasePlace(config);
+  return place.dialect === 'sqlite'
+    ? SqliteDatabase.open({ ...place, ...of })
+    : openPostgres({ ...place, ...of });
 }
 
 /** Loaded where it is used: the driver's memory is spared where SQLite serves. */

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { Config, Endpoint as ListenAddress } from './config/index.ts';
+import { AuditThreadPort } from './audit/following/audit-thread-port.ts';
 import { ChangeApplier } from './control/apply-change.ts';
 import { type ControlApp, createControlApp } from './control/control-app.ts';
 import type { Endpoint } from './control/endpoint.ts';
@@ -24,7 +25,7 @@ import { pruneIdempotency } from './jobs/prune-idempotency.ts';
 import { TimedJobs } from './jobs/timed-jobs.ts';
 import { readPartnerKeys } from './signing/partner-keys.ts';
 import { Recovery, type Recovered } from './ledger/recover.ts';
-import { type House, openHouse } from './house.ts';
+import { type House, databasePlace, openHouse } from './house.ts';
 import { listen, urlHost } from './http/listen.ts';
 export * from './config/index.ts';
 
@@ -75,7 +76,8 @@ async function runHouse(config: Config, house: House, output: Output): Promise<R
   const recovery = new Recovery(core);
   await reportFailed(house, recovery.recoverAtStart());
   const first = await prepareFirstStart({ ...core, ...config });
-  const listeners = createListeners(config, house);
+  const auditThread = openAuditThread(config, house);
+  const listeners = createListeners(config, house, auditThread);
   const ports = await Promise.all(listeners.map(({ server, address }) => listen(server, address)));
   await core.audit.record({
     action: 'process.started',
@@ -107,6 +109,7 @@ async function runHouse(config: Config, house: House, output: Output): Promise<R
       await Promise.all(running);
       core.counter.close();
       await jobs.stop();
+      await auditThread.close();
       try {
         while (core.ledger.postponed > 0) await core.ledger.retryPostponed();
         await core.refusals.flush();
@@ -148,7 +151,20 @@ export async function initKeyfold(
   await core.database.close();
 }
 
-function createListeners(config: Config, house: House): { server: Server; address: ListenAddress }[] {
+function openAuditThread(config: Config, { telemetry }: House): AuditThreadPort {
+  const file = import.meta.url.endsWith('.ts') ? './audit-thread.ts' : './audit-thread.js';
+  return new AuditThreadPort({
+    settings: { place: databasePlace(config) },
+    entry: new URL(file, import.meta.url),
+    onFailure: (error) => telemetry.jobFailed('follow the audit log', error),
+  });
+}
+
+function createListeners(
+  config: Config,
+  house: House,
+  auditThread: AuditThreadPort,
+): { server: Server; address: ListenAddress }[] {
   const { core, telemetry, metrics, pools, sealer, running } = house;
   const applier = new ChangeApplier({ ...core, sealer, onChange: () => core.authenticator.forget() });
   const appOf = (endpoints: readonly Endpoint[], first?: (app: ControlApp) => void) => {
@@ -158,7 +174,7 @@ function createListeners(config: Config, house: House): { server: Server; addres
   };
   const partnerKeys = readPartnerKeys(config.leakPartnerKeysFile);
   const targets = new Targets({ pools, health: core.health });
-  const controlApp = appOf(controlEndpoints({ ...core, pools, targets, telemetry }), (app) =>
+  const controlApp = appOf(controlEndpoints({ ...core, auditThread, pools, targets, telemetry }), (app) =>
     addPartnerLeaks(app, { ...core, partnerKeys, telemetry }),
   );
   addOperatorEndpoints(controlApp, { metrics, version: VERSION });

@@ -93,6 +93,15 @@ export async function startTestKeyfold(
   };
 }
 
+/** A stream of events has no end: its first piece is the answer. */
+async function readAnswer(response: Response): Promise<string> {
+  if (response.headers.get('content-type') !== 'text/event-stream') return response.text();
+  const reader = response.body?.getReader();
+  const first = await reader?.read();
+  await reader?.cancel();
+  return Buffer.from(first?.value ?? []).toString('utf8');
+}
+
 /** One request to a server, wherever it runs. */
 export async function sendJson(
   url: string,
@@ -104,7 +113,7 @@ export async function sendJson(
   if (body !== undefined) headers.set('content-type', 'application/json');
   const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
   const response = await fetch(url, { method, headers, ...(text === undefined ? {} : { body: text }) });
-  const answer = await response.text();
+  const answer = await readAnswer(response);
   return { status: response.status, headers: response.headers, text: answer, body: readObject(answer) };
 }
 

@@ -68,7 +68,19 @@ export interface AuditEvent {
 
 /** The record without its opening: the writer puts sequence and node first, when its place in a chain is known. */
 export function renderEvent(event: AuditEvent, timeMs: number): string {
-  return renderShort(event, timeMs) ?? renderLong(event, timeMs);
+  const text = renderShort(event, timeMs) ?? renderLong(event, timeMs);
+  return UNSEEN.test(text) ? text.replace(EVERY_UNSEEN, escapeCharacter) : text;
+}
+
+/**
+ * What JSON leaves as it is, although it is seen as something else or not at all: controls of the upper range, marks that turn
+ * the direction of writing, separators that some take for the end of a line.
+ */
+const UNSEEN = /[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/;
+const EVERY_UNSEEN = new RegExp(UNSEEN, 'g');
+
+function escapeCharacter(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 function renderLong(event: AuditEvent, timeMs: number): string {

@@ -12,9 +12,14 @@ const KINDS_MAX = 1_000;
 /** A key that raises alarms raises one in this time; the rest are counted. */
 const ALARMS = { entriesMax: 10_000, ttlMs: 10_000 };
 
+/** Addresses that are told apart for each kind. */
+const ADDRESSES_MAX = 100;
+
 interface Kind {
   readonly denial: Denial;
   count: number;
+  /** Since the last flush. */
+  readonly addresses: Set<string>;
 }
 
 export interface RefusedFrom {
@@ -42,14 +47,19 @@ export class RefusalSummary {
     const isKnown = this.#kinds.has(full) || this.#kinds.size < KINDS_MAX;
     const name = isKnown ? full : denial.code;
     const kind = this.#kinds.get(name);
-    if (kind === undefined) this.#kinds.set(name, { denial, count: 1 });
-    else kind.count++;
+    if (kind === undefined) {
+      this.#kinds.set(name, { denial, count: 1, addresses: new Set([from.address]) });
+      return;
+    }
+    kind.count++;
+    if (kind.addresses.size < ADDRESSES_MAX) kind.addresses.add(from.address);
   }
 
   /** Records what was counted since the last flush. A count whose record cannot be written is kept for the next. */
   async flush(): Promise<void> {
     for (const [name, kind] of this.#kinds) {
       const { count, denial } = kind;
+      const addresses = [...kind.addresses];
       const { reason, subject } = name === denial.code ? {} : denial.detail;
       await this.#audit.record({
         action: 'unauthenticated.refused',
@@ -57,9 +67,17 @@ export class RefusalSummary {
         target: subject?.keyId ?? 'http',
         decision: 'denied',
         organizationId: subject?.organizationId,
-        detail: { code: denial.code, ...(reason === undefined ? {} : { reason }), count },
+        // One address is where they came from; several are counted.
+        address: addresses.length === 1 ? addresses[0] : undefined,
+        detail: {
+          code: denial.code,
+          ...(reason === undefined ? {} : { reason }),
+          count,
+          ...(addresses.length === 1 ? {} : { addresses: addresses.length }),
+        },
       });
       kind.count -= count;
+      kind.addresses.clear();
       if (kind.count === 0) this.#kinds.delete(name);
     }
   }
@@ -76,7 +94,8 @@ export class RefusalSummary {
       decision: 'denied',
       requestId,
       organizationId: detail.subject?.organizationId,
-      detail: { code, address },
+      address,
+      detail: { code },
     });
     recorded.then(
       () => this.#onAlarm(),

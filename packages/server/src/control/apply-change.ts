@@ -79,10 +79,11 @@ export class ChangeApplier {
     by: {
       readonly principal: Principal;
       readonly requestId: string;
+      readonly address: string;
       readonly idempotent: IdempotentRequest | undefined;
     },
   ): Promise<Reply | Denial | typeof STALE> {
-    const { principal, requestId, idempotent } = by;
+    const { principal, requestId, address, idempotent } = by;
     // What the caller was allowed is only done while they still are: a key that was revoked or changed since it was
     // looked at changes nothing any more.
     const steps: Step[] = [this.#keys.unchangedStep(principal.key)];
@@ -98,6 +99,7 @@ export class ChangeApplier {
           actor: principal.key.id,
           decision: 'allowed',
           requestId,
+          address,
           organizationId: principal.key.organizationId,
         }),
       );

@@ -135,7 +135,12 @@ async function answerTo(rooms: ControlRooms, visit: Visit): Promise<Reply | Deni
     // Refused because its twin came first in the meantime: then it has the answer of that.
     if (result instanceof Denial) return (await replay()) ?? result;
     if (!isChange(result)) return result;
-    const applied = await rooms.applier.apply(result, { principal, requestId, idempotent });
+    const applied = await rooms.applier.apply(result, {
+      principal,
+      requestId,
+      address: context.env.address,
+      idempotent,
+    });
     if (applied !== STALE) return applied;
     rooms.door.forget();
   }
@@ -223,6 +228,7 @@ function refuse(rooms: ControlRooms, { endpoint, context, principal }: Visit, re
       target: `${endpoint.method.toUpperCase()} ${endpoint.path}`,
       decision: 'denied',
       requestId,
+      address: context.env.address,
       organizationId: principal.key.organizationId,
       detail: {
         code: refusal.code,

@@ -45,7 +45,10 @@ export interface StreamedText {
 /** What is to happen, what is recorded of it, and what the caller is told once it is durable. */
 export interface Change {
   readonly steps: readonly Step[];
-  readonly events: readonly Omit<AuditEvent, 'actor' | 'decision' | 'requestId' | 'organizationId'>[];
+  readonly events: readonly Omit<
+    AuditEvent,
+    'actor' | 'decision' | 'requestId' | 'organizationId' | 'address'
+  >[];
   readonly reply: Reply;
   /** What is said when the first, second, … of `steps` is refused; a conflict with another change where nothing is given. */
   readonly refusals?: readonly Denial[];

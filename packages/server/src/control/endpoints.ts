@@ -1,5 +1,6 @@
 /** Every endpoint of the management API, in the order in which paths are matched. */
-import { type AuditRooms, auditEndpoint } from './audit-endpoint.ts';
+import { type SearchRooms, searchEndpoint } from './audit/search-endpoint.ts';
+import { type StreamRooms, streamEndpoint } from './audit/stream-endpoint.ts';
 import { type BudgetRooms, budgetEndpoints } from './money/budget-endpoints.ts';
 import { type CallRooms, callEndpoints } from './money/call-endpoints.ts';
 import { type CatalogRooms, catalogEndpoints } from './money/catalog-endpoints.ts';
@@ -33,7 +34,8 @@ export type EndpointRooms = OwnRooms &
   UsageRooms &
   CallRooms &
   CorrectionRooms &
-  AuditRooms &
+  SearchRooms &
+  StreamRooms &
   LeakEndpointRooms;
 
 /** Served beside the model calls, wherever the management API listens: clients of `/v1` expect them there. */
@@ -59,6 +61,7 @@ export function controlEndpoints(rooms: EndpointRooms): readonly Endpoint[] {
     usageEndpoint(rooms),
     ...callEndpoints(rooms),
     correctionEndpoint(rooms),
-    auditEndpoint(rooms),
+    searchEndpoint(rooms),
+    streamEndpoint(rooms),
   ];
 }

@@ -89,6 +89,7 @@ function refuse(
     target: denial.detail.param ?? 'call',
     decision: 'denied',
     requestId: exchange.requestId,
+    address: exchange.address,
     organizationId: principal.key.organizationId,
     detail: {
       code: denial.code,

@@ -8,3 +8,8 @@ export const REDACTED = '[redacted]';
 export function redact(text: string): string {
   return text.replace(SECRETS, REDACTED);
 }
+
+/** As `redact`, with something that stands for each secret. */
+export function replaceSecrets(text: string, standIn: (secret: string) => string): string {
+  return text.replace(SECRETS, standIn);
+}

@@ -137,7 +137,7 @@ describeOnEachDatabase('the audit log', (keyfold) => {
       'after=a-b',
       'before=1-1',
       'limit=0',
-      'q=x',
+      'q=%25%27',
       `after=${'9'.repeat(20)}-1`,
     ]) {
       assertProblem(await keyfold().request('GET', `/v1/audit/events?${query}`), {

@@ -19,9 +19,10 @@ import { type Change, type Endpoint, defineEndpoint, ok } from '../endpoint.ts';
 import { mergeLimits } from '../limits.ts';
 import { cutPage, renderPage } from '../list-page.ts';
 import { credentialView, renderCredential } from './credential-view.ts';
+import { type ReplacementRooms, describeReplacement } from './describe-replacement.ts';
 import { idParams, listOf, listQuery, z } from '../schemas.ts';
 
-export type CredentialRooms = CreateRooms;
+export type CredentialRooms = CreateRooms & ReplacementRooms;
 
 const TAG = 'Credentials';
 export function credentialEndpoints(rooms: CredentialRooms): Endpoint[] {
@@ -192,7 +193,7 @@ function readSecrets(
 function replace(
   rooms: CredentialRooms,
   of: {
-    readonly before: Credential;
+    readonly before: SealedCredential;
     readonly next: Credential;
     readonly secrets: Secrets;
     readonly fields: readonly string[];
@@ -212,6 +213,7 @@ function replace(
           version: next.version,
           base_url: next.baseUrl,
           ...(of.graceSeconds === undefined ? {} : { grace_seconds: of.graceSeconds }),
+          ...describeReplacement(rooms, of),
         },
       },
     ],

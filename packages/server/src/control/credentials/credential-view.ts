@@ -37,10 +37,12 @@ interface Shown extends Credential {
   readonly previous?: { readonly untilMs: number } | undefined;
 }
 
-export function renderCredential(
-  rooms: { readonly health: TargetHealth; readonly clock: Clock },
-  credential: Shown,
-): Json {
+export interface ViewRooms {
+  readonly health: TargetHealth;
+  readonly clock: Clock;
+}
+
+export function renderCredential(rooms: ViewRooms, credential: Shown): { readonly [name: string]: Json } {
   const { previous } = credential;
   const { reason = null, restMs } = rooms.health.healthOf(credential.id);
   const isResting = restMs > 0;

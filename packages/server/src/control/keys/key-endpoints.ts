@@ -6,6 +6,7 @@ import { Denial } from '../../kernel/denial.ts';
 import { checkGrant } from '../../access/grant.ts';
 import { checkNarrower } from '../../access/narrower.ts';
 import { planBudgets } from '../money/budget-plan.ts';
+import { describeChange } from '../describe-change.ts';
 import { type Change, type Endpoint, defineEndpoint, ok } from '../endpoint.ts';
 import { type IssueRooms, budgetInput, issueKey, keyScope, limitsOf, viewKey } from './issue-key.ts';
 import { NO_LIMITS } from '../limits.ts';
@@ -183,7 +184,14 @@ async function updateKey(
   return {
     steps: [rooms.keys.updateStep(key), ...signing.steps, ...plan.steps],
     events: [
-      { action: 'key.updated', target: key.id, detail: { fields: Object.keys(body) } },
+      {
+        action: 'key.updated',
+        target: key.id,
+        detail: {
+          fields: Object.keys(body),
+          ...describeChange(renderKey(before, nothingElse), renderKey(key, nothingElse)),
+        },
+      },
       ...plan.events,
     ],
     reply: {
@@ -192,6 +200,9 @@ async function updateKey(
     },
   };
 }
+
+/** What else a key's view has, which events of its own tell. */
+const nothingElse = { versions: [], budgets: [], secrets: [] };
 
 async function revokeKey(rooms: KeyRooms, principal: Principal, id: string): Promise<Change | Denial> {
   const found = await rooms.keys.find(principal.key.organizationId, id);

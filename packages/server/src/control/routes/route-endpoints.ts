@@ -6,6 +6,7 @@ import type { NewId } from '../../kernel/new-id.ts';
 import type { Principal } from '../../keys/key.ts';
 import type { Route } from '../../routing/route.ts';
 import type { RouteStore } from '../../routing/route-store.ts';
+import { describeChange } from '../describe-change.ts';
 import { type Change, type Endpoint, type Json, defineEndpoint, ok } from '../endpoint.ts';
 import { cutPage, renderPage, renderTime } from '../list-page.ts';
 import { idParams, listOf, listQuery, z } from '../schemas.ts';
@@ -170,7 +171,13 @@ async function updateRoute(
   if (taken !== undefined) return taken;
   return {
     steps: [rooms.routes.replaceStep(next, before.updatedAtMs)],
-    events: [{ action: 'route.updated', target: next.id, detail: describe(next) }],
+    events: [
+      {
+        action: 'route.updated',
+        target: next.id,
+        detail: { ...describe(next), ...describeChange(renderRoute(before), renderRoute(next)) },
+      },
+    ],
     reply: { status: 200, body: renderRoute(next) },
   };
 }

@@ -30,7 +30,10 @@ const SILENCE_MS = 1_000;
 const MIGRATION_MS_MAX = 24 * 3_600_000;
 
 /** What both the writing session and the reading ones are connected with. */
-export function connectionSettings({ url, statementTimeoutMs }: SessionOptions) {
+export function connectionSettings({
+  url,
+  statementTimeoutMs,
+}: Pick<SessionOptions, 'url' | 'statementTimeoutMs'>) {
   return {
     connectionString: url,
     application_name: 'keyfold',

@@ -4,6 +4,8 @@ import type pg from 'pg';
 /** Namespace of the locks on node numbers, so that Keyfold never meets another program's. */
 const NODE_LOCKS = 1_802_201_957;
 const MIGRATION_LOCK = 1_802_201_958;
+/** Held by the process that writes the search index of the audit log. */
+export const SEARCH_INDEX_LOCK = 1_802_201_959;
 /** Namespace of the locks on boots: the upper 16 bits of a 64-bit lock, whose lower 48 are the boot. */
 const BOOT_LOCKS = 27_494;
 const BOOT = /^[0-9a-f]{12}$/;

@@ -26,10 +26,7 @@ const SYNCHRONOUS_FULL = 2;
 
 export function openConnection(settings: WorkerSettings): Connection {
   const file = join(settings.directory, DATABASE_FILE);
-  if (settings.role === 'reader') {
-    const db = new DatabaseSync(file, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
-    return { db, release: () => undefined };
-  }
+  if (settings.role === 'reader') return { db: openReadOnly(settings.directory), release: () => undefined };
   makeDurableFolder(settings.directory);
   const lock = takeLock(join(settings.directory, LOCK_FILE));
   try {
@@ -41,6 +38,10 @@ export function openConnection(settings: WorkerSettings): Connection {
     lock.close();
     throw error;
   }
+}
+
+export function openReadOnly(directory: string): DatabaseSync {
+  return new DatabaseSync(join(directory, DATABASE_FILE), { readOnly: true, timeout: BUSY_TIMEOUT_MS });
 }
 
 /** An exclusive transaction on a file of its own: the operating system drops the lock when the process dies, however it dies. */

@@ -1,0 +1,195 @@
+/** The event loop's end of the audit thread: searches answered by number, and streams pulled by their readers. */
+import { Worker } from 'node:worker_threads';
+import { Fault } from '../../kernel/fault.ts';
+import type { Place } from '../place.ts';
+import type { AuditFilter } from '../search/filter.ts';
+import type { SearchPage, SearchQuery } from '../search/search-log.ts';
+import type { StreamPiece } from './live-streams.ts';
+import type { AuditRequest, AuditResponse, AuditThreadSettings } from './messages.ts';
+
+/** Searches that may wait; beyond it they are refused at once. */
+const SEARCHES_MAX = 100;
+/** Live streams of this process. */
+export const STREAMS_MAX = 100;
+/** A dead thread is started again no sooner. */
+const RESTART_PAUSE_MS = 1_000;
+/** After the process has begun to serve, unless somebody asks before. */
+const START_AFTER_MS = 3_000;
+const YOUNG_GENERATION_MB = 8;
+/** A stream says that it lives. */
+const ALIVE_EVERY_MS = 15_000;
+const ALIVE = ': alive\n\n';
+
+interface Waiting {
+  readonly resolve: (page: SearchPage) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** What a stream's reader waits for. */
+interface OpenStream {
+  readonly pieces: StreamPiece[];
+  wake: (() => void) | undefined;
+}
+
+export interface AuditThreadParts {
+  readonly settings: AuditThreadSettings;
+  /** The file of the thread's entry point. */
+  readonly entry: URL;
+  readonly onFailure: (error: unknown) => void;
+}
+
+export class AuditThreadPort {
+  readonly #parts: AuditThreadParts;
+  readonly #searches = new Map<number, Waiting>();
+  readonly #streams = new Map<number, OpenStream>();
+  #worker: Worker | undefined;
+  #diedAtMs = -Infinity;
+  #nextId = 1;
+  #isClosing = false;
+
+  constructor(parts: AuditThreadParts) {
+    this.#parts = parts;
+    this.#restartIn(START_AFTER_MS);
+  }
+
+  /** Throws `Fault('unavailable')`, also when too many wait. */
+  async search(query: SearchQuery): Promise<SearchPage> {
+    if (this.#searches.size >= SEARCHES_MAX) throw unavailable('too many searches wait');
+    const id = this.#nextId++;
+    const page = new Promise<SearchPage>((resolve, reject) => this.#searches.set(id, { resolve, reject }));
+    this.#say({ kind: 'search', id, query });
+    return page;
+  }
+
+  /** There is room for another stream. */
+  get hasRoom(): boolean {
+    return this.#streams.size < STREAMS_MAX;
+  }
+
+  /** Server-sent events of what matches, after a place or from now on, for as long as they are read and `signal` allows. */
+  async *follow(filter: AuditFilter, after: Place | undefined, signal: AbortSignal): AsyncGenerator<string> {
+    const stream = this.#nextId++;
+    const open: OpenStream = { pieces: [], wake: undefined };
+    this.#streams.set(stream, open);
+    const wake = () => open.wake?.();
+    const timer = setInterval(wake, ALIVE_EVERY_MS);
+    signal.addEventListener('abort', wake);
+    try {
+      this.#say({ kind: 'open', stream, filter, after });
+      // The head of the answer goes out at once, whenever the first record comes.
+      yield ': connected\n\n';
+      while (!signal.aborted) {
+        const piece = open.pieces.shift();
+        if (piece !== undefined) {
+          yield piece.text;
+          if (piece.isLast) return;
+          this.#worker?.postMessage({
+            kind: 'taken',
+            stream,
+            characters: piece.text.length,
+          } satisfies AuditRequest);
+          continue;
+        }
+        await new Promise<void>((resolve) => (open.wake = resolve));
+        if (open.pieces.length === 0 && !signal.aborted) yield ALIVE;
+      }
+    } finally {
+      clearInterval(timer);
+      this.#streams.delete(stream);
+      this.#worker?.postMessage({ kind: 'close', stream } satisfies AuditRequest);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    const worker = this.#worker;
+    if (worker === undefined) return;
+    const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+    worker.postMessage({ kind: 'end' } satisfies AuditRequest);
+    await ended;
+  }
+
+  #start(): void {
+    const { entry, settings } = this.#parts;
+    const worker = new Worker(entry, {
+      workerData: settings,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+    });
+    worker.on('message', (response: AuditResponse) => this.#hear(response));
+    worker.on('error', (error) => this.#parts.onFailure(error));
+    worker.on('exit', () => this.#die());
+    this.#worker = worker;
+  }
+
+  #say(request: AuditRequest): void {
+    if (this.#worker === undefined) {
+      if (this.#isClosing || performance.now() - this.#diedAtMs < RESTART_PAUSE_MS)
+        throw unavailable('the audit thread is down');
+      this.#start();
+    }
+    this.#worker?.postMessage(request);
+  }
+
+  #hear(response: AuditResponse): void {
+    switch (response.kind) {
+      case 'ready':
+        return;
+      case 'found':
+        this.#take(response.id)?.resolve(response.page);
+        return;
+      case 'failed':
+        this.#take(response.id)?.reject(unavailable(`a search failed: ${response.error}`));
+        return;
+      case 'piece':
+        this.#pass(response.stream, response.piece);
+        return;
+      case 'unknown place':
+        this.#pass(response.stream, UNKNOWN_PLACE);
+        return;
+      case 'trouble':
+        this.#parts.onFailure(new Error(response.error));
+    }
+  }
+
+  #take(id: number): Waiting | undefined {
+    const waiting = this.#searches.get(id);
+    this.#searches.delete(id);
+    return waiting;
+  }
+
+  #pass(stream: number, piece: StreamPiece): void {
+    const open = this.#streams.get(stream);
+    open?.pieces.push(piece);
+    open?.wake?.();
+  }
+
+  /** Searches fail, and streams end: their readers come back with their place. */
+  #die(): void {
+    this.#worker = undefined;
+    this.#diedAtMs = performance.now();
+    for (const id of this.#searches.keys()) this.#take(id)?.reject(unavailable('the audit thread has ended'));
+    for (const stream of this.#streams.keys()) this.#pass(stream, ENDED);
+    if (this.#isClosing) return;
+    this.#restartIn(RESTART_PAUSE_MS);
+  }
+
+  /** Not only when somebody searches: the index must not fall behind. */
+  #restartIn(ms: number): void {
+    setTimeout(() => {
+      if (!this.#isClosing && this.#worker === undefined) this.#start();
+    }, ms).unref();
+  }
+}
+
+const ENDED: StreamPiece = {
+  text: 'event: dropped\ndata: {"reason":"Keyfold stopped following the log"}\n\n',
+  isLast: true,
+};
+const UNKNOWN_PLACE: StreamPiece = {
+  text: 'event: dropped\ndata: {"reason":"the log does not reach this place: it was put back, or the id is of another log"}\n\n',
+  isLast: true,
+};
+
+function unavailable(internal: string): Fault {
+  return new Fault('unavailable', { internal });
+}

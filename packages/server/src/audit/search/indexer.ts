@@ -1,0 +1,94 @@
+/** Keeps the search index up with the chains: whole blocks alone, since what is newer is simply read. */
+import { RECORDS_PER_BLOCK, type IndexedBlock, type SearchIndex } from '../../storage/search-index.ts';
+import type { Projects } from '../following/projects.ts';
+import type { ChainEdge, ChainedRecord, RecordSource } from '../following/record-source.ts';
+import { readEvent } from '../stored-event.ts';
+import { addTerms } from './terms.ts';
+
+/** Read, and written in one transaction. */
+const BLOCKS_PER_TURN = 32;
+
+export interface IndexerParts {
+  readonly source: RecordSource;
+  readonly projects: Projects;
+  readonly index: SearchIndex;
+}
+
+export class Indexer {
+  readonly #parts: IndexerParts;
+  /** The next block of each node. */
+  readonly #next = new Map<number, number>();
+
+  constructor(parts: IndexerParts) {
+    this.#parts = parts;
+  }
+
+  /** The first record of a node that is not in the index, or may not be. */
+  firstUnindexed(node: number): number {
+    return (this.#next.get(node) ?? 0) * RECORDS_PER_BLOCK + 1;
+  }
+
+  /** Indexes some of what is new. Returns whether there is more. */
+  async turn(edges: readonly ChainEdge[]): Promise<boolean> {
+    const { index } = this.#parts;
+    const isWriter = await index.mayWrite();
+    let hasMore = false;
+    for (const edge of edges) {
+      if (!isWriter || !this.#next.has(edge.node)) await this.#resume(edge, isWriter);
+      if (isWriter) hasMore = (await this.#indexSome(edge)) || hasMore;
+    }
+    return hasMore;
+  }
+
+  /** Finds where the index of a node ends. One that is of another history, as after a restore, is made anew. */
+  async #resume(edge: ChainEdge, isWriter: boolean): Promise<void> {
+    const { index, source } = this.#parts;
+    const last = await index.lastBlock(edge.node);
+    // Records that were pruned are whole blocks, so what is left begins where one may begin.
+    const begin = Math.floor((edge.first - 1) / RECORDS_PER_BLOCK);
+    if (last === undefined) {
+      this.#next.set(edge.node, begin);
+      return;
+    }
+    const sequence = (last.block + 1) * RECORDS_PER_BLOCK;
+    const [stored] = sequence < edge.first ? [] : await source.readChained(edge.node, sequence - 1, 1);
+    const isOurs = sequence < edge.first || (stored?.sequence === sequence && isSame(stored.head, last.head));
+    if (!isOurs && isWriter) await index.forgetFrom(edge.node, 0);
+    this.#next.set(edge.node, isOurs ? Math.max(begin, last.block + 1) : begin);
+  }
+
+  async #indexSome({ node, last }: ChainEdge): Promise<boolean> {
+    const { source, index } = this.#parts;
+    const next = this.#next.get(node) ?? 0;
+    const whole = Math.min(BLOCKS_PER_TURN, Math.floor(last / RECORDS_PER_BLOCK) - next);
+    if (whole <= 0) return false;
+    const records = await source.readChained(node, next * RECORDS_PER_BLOCK, whole * RECORDS_PER_BLOCK);
+    const blocks: IndexedBlock[] = [];
+    for (let block = next; block < next + whole; block++) {
+      const ofBlock = records.filter(
+        ({ sequence }) => Math.floor((sequence - 1) / RECORDS_PER_BLOCK) === block,
+      );
+      if (ofBlock.length > 0) blocks.push(await this.#describe(block, ofBlock));
+    }
+    await index.add(node, blocks);
+    this.#next.set(node, next + whole);
+    return whole === BLOCKS_PER_TURN;
+  }
+
+  async #describe(block: number, records: readonly ChainedRecord[]): Promise<IndexedBlock> {
+    const events = await this.#parts.projects.find(records.map(({ record }) => readEvent(record)));
+    const terms = new Set<string>();
+    let fromMs = Infinity;
+    let toMs = -Infinity;
+    for (const event of events) {
+      addTerms(event, terms);
+      fromMs = Math.min(fromMs, event.timeMs);
+      toMs = Math.max(toMs, event.timeMs);
+    }
+    return { block, fromMs, toMs, terms: [...terms], head: records.at(-1)?.head ?? new Uint8Array() };
+  }
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}

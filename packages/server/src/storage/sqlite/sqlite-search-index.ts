@@ -1,0 +1,133 @@
+/**
+ * `SearchIndex` on SQLite: FTS5 without its content, in a file of its own, so that the database that calls wait for is not
+ * touched. It need not be durable: what a power loss takes is indexed again.
+ */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import type { BlockQuery, IndexedBlock, LastBlock, SearchIndex } from '../search-index.ts';
+
+const FILE = 'audit-search.db';
+const BUSY_TIMEOUT_MS = 5_000;
+/** Of what the file means: an older one is made anew. */
+const FORMAT = 1;
+
+const TABLES = `
+  create table blocks (
+    block integer primary key, from_ms integer not null, to_ms integer not null, head blob not null
+  );
+  create virtual table block_terms using fts5(
+    terms, content='', contentless_delete=1, detail=none, tokenize='ascii'
+  );
+  pragma user_version = ${FORMAT}`;
+
+/** Of the embedded database's one node. */
+export class SqliteSearchIndex implements SearchIndex {
+  readonly #db: DatabaseSync;
+
+  constructor(directory: string) {
+    this.#db = openIndex(join(directory, FILE));
+  }
+
+  async lastBlock(): Promise<LastBlock | undefined> {
+    const row = this.#db.prepare('select block, head from blocks order by block desc limit 1').get();
+    return row === undefined ? undefined : { block: Number(row['block']), head: row['head'] as Uint8Array };
+  }
+
+  async add(_node: number, blocks: readonly IndexedBlock[]): Promise<void> {
+    const insertBlock = this.#db.prepare(
+      'insert into blocks (block, from_ms, to_ms, head) values (?, ?, ?, ?)',
+    );
+    const insertTerms = this.#db.prepare('insert into block_terms (rowid, terms) values (?, ?)');
+    this.#transact(() => {
+      for (const { block, fromMs, toMs, terms, head } of blocks) {
+        insertBlock.run(block, fromMs, toMs, head);
+        insertTerms.run(block, terms.join(' '));
+      }
+    });
+  }
+
+  async find({ terms, before, fromMs, toMs, limit }: BlockQuery): Promise<number[]> {
+    const conditions = ['block < ?'];
+    const values: (string | number)[] = [before];
+    if (fromMs !== undefined) {
+      conditions.push('to_ms >= ?');
+      values.push(fromMs);
+    }
+    if (toMs !== undefined) {
+      conditions.push('from_ms < ?');
+      values.push(toMs);
+    }
+    const matching =
+      terms.length === 0
+        ? 'select block from blocks'
+        : 'select block from block_terms join blocks on block = block_terms.rowid';
+    if (terms.length > 0) {
+      conditions.unshift('block_terms match ?', 'block_terms.rowid < ?');
+      values.unshift(renderMatch(terms), before);
+    }
+    const order = terms.length === 0 ? 'block' : 'block_terms.rowid';
+    const rows = this.#db
+      .prepare(`${matching} where ${conditions.join(' and ')} order by ${order} desc limit ?`)
+      .all(...values, limit);
+    return rows.map((row) => Number(row['block']));
+  }
+
+  async forgetFrom(_node: number, block: number): Promise<void> {
+    this.#transact(() => {
+      this.#db.prepare('delete from blocks where block >= ?').run(block);
+      const forget = this.#db.prepare('delete from block_terms where rowid >= ?');
+      // FTS5 tells a number of changes that no JavaScript number can hold.
+      forget.setReadBigInts(true);
+      forget.run(block);
+    });
+  }
+
+  /** The database has one process. */
+  async mayWrite(): Promise<boolean> {
+    return true;
+  }
+
+  async close(): Promise<void> {
+    this.#db.close();
+  }
+
+  #transact(work: () => void): void {
+    this.#db.exec('begin immediate');
+    try {
+      work();
+      this.#db.exec('commit');
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec('rollback');
+      throw error;
+    }
+  }
+}
+
+/** `("a" OR "b") AND "c"`: the terms are letters and digits, so nothing in them means anything to FTS5. */
+function renderMatch(groups: readonly (readonly string[])[]): string {
+  return groups.map((group) => `(${group.map((term) => `"${term}"`).join(' OR ')})`).join(' AND ');
+}
+
+/** A file that is broken, or of another format, is made anew: all that is in it stands in the log. */
+function openIndex(file: string): DatabaseSync {
+  try {
+    return prepareIndex(new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS }));
+  } catch {
+    for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(file + suffix, { force: true });
+    return prepareIndex(new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS }));
+  }
+}
+
+function prepareIndex(db: DatabaseSync): DatabaseSync {
+  try {
+    db.exec('pragma journal_mode = wal; pragma synchronous = off; pragma temp_store = memory');
+    const format = db.prepare('pragma user_version').get()?.['user_version'];
+    if (format === 0) db.exec(TABLES);
+    else if (format !== FORMAT) throw new Error(`a search index of format ${String(format)}`);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
