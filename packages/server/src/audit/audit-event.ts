@@ -76,11 +76,12 @@ export function renderEvent(event: AuditEvent, timeMs: number): string {
  * What JSON leaves as it is, although it is seen as something else or not at all: controls of the upper range, marks that turn
  * the direction of writing, separators that some take for the end of a line.
  */
-const UNSEEN = /[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/;
-const EVERY_UNSEEN = new RegExp(UNSEEN, 'g');
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
+const EVERY_UNSEEN = new RegExp(UNSEEN, 'gu');
 
 function escapeCharacter(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  const units = Array.from({ length: character.length }, (_, index) => character.charCodeAt(index));
+  return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('');
 }
 
 function renderLong(event: AuditEvent, timeMs: number): string {

@@ -13,6 +13,7 @@ import {
 import type { BudgetStore } from '../../ledger/budget-store.ts';
 import { UTC } from '../../ledger/period.ts';
 import type { SqlStep } from '../../storage/statement.ts';
+import { describeChange } from '../describe-change.ts';
 import type { Change } from '../endpoint.ts';
 
 /** The new cap of a period; `null` removes it. */
@@ -97,7 +98,12 @@ export async function planBudgets(rooms: PlanRooms, request: PlanRequest): Promi
           ...raiseDetail(budget),
           ...(budget.alertPercents.length === 0 ? {} : { alert_percents: budget.alertPercents.map(String) }),
           ...(refusesFirst.length === 0 ? {} : { above: refusesFirst.map(({ id }) => id) }),
-          ...(before === undefined ? {} : { previous_cap_usd: formatUsd(before.cap) }),
+          ...(before === undefined
+            ? {}
+            : {
+                previous_cap_usd: formatUsd(before.cap),
+                ...describeChange(termsOf(before), termsOf(budget)),
+              }),
         },
       });
       after.push(budget);
@@ -128,6 +134,16 @@ function newBudget(
 
 export function spanDetail({ period, windowS }: BudgetPeriod) {
   return windowS === undefined ? { period } : { period, window_seconds: windowS };
+}
+
+/** What of a budget can be changed. */
+function termsOf({ cap, alertPercents, raise }: Budget) {
+  return {
+    cap_usd: formatUsd(cap),
+    alert_percents: alertPercents.map(String),
+    raised_cap_usd: raise === undefined ? null : formatUsd(raise.cap),
+    raised_until: raise === undefined ? null : new Date(raise.untilMs).toISOString(),
+  };
 }
 
 function raiseDetail({ raise }: Budget) {

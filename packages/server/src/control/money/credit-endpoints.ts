@@ -12,7 +12,8 @@ import {
 } from '../../ledger/credit/account.ts';
 import type { CreditStore } from '../../ledger/credit/credit-store.ts';
 import { USD, isCurrency } from '../../ledger/credit/currency.ts';
-import type { RateStore } from '../../ledger/credit/rate-store.ts';
+import type { CurrencyRate, RateStore } from '../../ledger/credit/rate-store.ts';
+import { describeChange } from '../describe-change.ts';
 import { type Change, type Endpoint, defineEndpoint, ok } from '../endpoint.ts';
 import { cutPage, renderPage } from '../list-page.ts';
 import { listOf, listQuery, z } from '../schemas.ts';
@@ -92,8 +93,7 @@ export function creditEndpoints(rooms: CreditRooms): Endpoint[] {
       params: currencyParams,
       body: z.strictObject({ usd_per_unit: usdPerUnit, source: z.string().min(1).max(200) }),
       response: { status: 200, schema: rateView },
-      handle: ({ principal, params, body }) =>
-        Promise.resolve(setRate(rooms, principal, { ...params, ...body })),
+      handle: ({ principal, params, body }) => setRate(rooms, principal, { ...params, ...body }),
     }),
     defineEndpoint({
       method: 'delete',
@@ -178,11 +178,11 @@ function withinRange(amount: bigint): Nanos | undefined {
   }
 }
 
-function setRate(
+async function setRate(
   rooms: CreditRooms,
   { key }: Principal,
   of: { readonly currency: string; readonly usd_per_unit: Nanos; readonly source: string },
-): Change | Denial {
+): Promise<Change | Denial> {
   if (!isCurrency(of.currency)) {
     return new Denial('invalid_request', {
       param: 'currency',
@@ -196,7 +196,12 @@ function setRate(
     source: of.source,
     updatedAtMs: rooms.clock.nowMs(),
   };
-  const detail = { usd_per_unit: formatUsd(rate.usdPerUnit), source: rate.source };
+  const terms = (each: CurrencyRate) => ({ usd_per_unit: formatUsd(each.usdPerUnit), source: each.source });
+  const before = await rooms.rates.find(key.organizationId, rate.currency);
+  const detail = {
+    ...terms(rate),
+    ...(before === undefined ? {} : describeChange(terms(before), terms(rate))),
+  };
   return {
     isAdditive: true,
     steps: [rooms.rates.setStep(rate)],
