@@ -1,11 +1,12 @@
 /** Which project a record is about: it names keys, and each key is in a project for as long as it lives. */
+import { ID_PREFIXES } from '@keyfold/protocol';
 import type { DatabaseReader } from '../../storage/reader.ts';
 import { type FoundEvent, keysIn } from '../search/filter.ts';
 import type { StoredEvent } from '../stored-event.ts';
 
 const KEYS_KNOWN_MAX = 20_000;
 const KEYS_PER_QUERY_MAX = 500;
-const PROJECT_ID = /^proj_/;
+const PROJECT_ID = new RegExp(`^${ID_PREFIXES.project}_`);
 
 export class Projects {
   readonly #reader: DatabaseReader;

@@ -1,5 +1,6 @@
 /** What a search or a live stream asks for, and whether a record is it: the one judgement, whatever found the record. */
 import { BlockList, isIP } from 'node:net';
+import { ID_PREFIXES } from '@keyfold/protocol';
 import type { StoredEvent } from '../stored-event.ts';
 import { wordsOf } from './words.ts';
 
@@ -99,7 +100,7 @@ export function isNetwork(text: string): boolean {
 }
 
 function isKeyId(value: unknown): value is string {
-  return typeof value === 'string' && value.startsWith('key_');
+  return typeof value === 'string' && value.startsWith(`${ID_PREFIXES.key}_`);
 }
 
 function compileActions(actions: readonly string[]): (action: string) => boolean {

@@ -40,10 +40,13 @@ export async function searchLog(parts: SearchParts, query: SearchQuery): Promise
   const deadlineMs = parts.monotonicMs() + SEARCH_MS_MAX;
   const scans = await openScans(parts, query);
   const records: FoundRecord[] = [];
+  // However little time there is, a page comes further than the one before.
+  let hasLooked = false;
   while (records.length < query.limit) {
     const waiting = scans.filter((scan) => scan.head === undefined && !scan.isOver);
     if (waiting.length > 0) {
-      if (parts.monotonicMs() >= deadlineMs) break;
+      if (hasLooked && parts.monotonicMs() >= deadlineMs) break;
+      hasLooked = true;
       await Promise.all(waiting.map((scan) => scan.advance()));
       continue;
     }
