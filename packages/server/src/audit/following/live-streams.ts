@@ -14,8 +14,6 @@ const UNDER_WAY_MAX = 256 * 1_024;
 const RECORDS_PER_READ = 500;
 /** A reader that takes nothing for so long is dropped. */
 export const STALL_MS_MAX = 30_000;
-/** Records that a reader who had come to the end may fall behind before it is dropped. */
-export const LAG_RECORDS_MAX = 50_000;
 
 export interface StreamPiece {
   readonly text: string;
@@ -39,8 +37,6 @@ interface Stream {
   underWay: number;
   /** When something was last taken, or there was nothing to take. */
   takenAtMs: number;
-  /** It has come to the end of the log once. */
-  hasArrived: boolean;
   isReading: boolean;
 }
 
@@ -73,7 +69,6 @@ export class LiveStreams {
       place: new Map(of.from),
       underWay: 0,
       takenAtMs: this.#parts.monotonicMs(),
-      hasArrived: false,
       isReading: false,
     };
     this.#streams.set(id, stream);
@@ -101,7 +96,6 @@ export class LiveStreams {
       const hasRoom = stream.underWay < UNDER_WAY_MAX;
       const isNext = (stream.place.get(followed.node) ?? 0) >= followed.after;
       if (hasRoom && isNext) this.#pass(stream, followed);
-      else if (this.#isLost(stream)) this.#drop(stream, 'too far behind');
       else if (hasRoom) this.#readOn(stream);
     }
   }
@@ -146,7 +140,6 @@ export class LiveStreams {
     const { source, projects, edge } = this.#parts;
     for (;;) {
       const behind = [...edge].find(([node, last]) => (stream.place.get(node) ?? 0) < last);
-      stream.hasArrived ||= behind === undefined;
       const isOpen = this.#streams.get(stream.id) === stream && stream.underWay < UNDER_WAY_MAX;
       if (behind === undefined || !isOpen) {
         stream.isReading = false;
@@ -158,13 +151,6 @@ export class LiveStreams {
       // What is gone between here and there was pruned: there is nothing to wait for.
       this.#pass(stream, { node, to: records.at(-1)?.sequence ?? last, events });
     }
-  }
-
-  #isLost({ hasArrived, place }: Stream): boolean {
-    if (!hasArrived) return false;
-    let lag = 0;
-    for (const [node, last] of this.#parts.edge) lag += last - (place.get(node) ?? 0);
-    return lag > LAG_RECORDS_MAX;
   }
 
   #drop(stream: Stream, reason: string): void {

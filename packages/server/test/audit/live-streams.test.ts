@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { STALL_MS_MAX } from '../../src/audit/following/live-streams.ts';
+import { parsePlace } from '../../src/audit/place.ts';
+import type { AuditFilter } from '../../src/audit/search/filter.ts';
+import { type AuditHouse, EVENT, openAuditHouse } from '../audit-house.ts';
+import { DATABASE_KINDS } from '../databases.ts';
+import { createRandom } from '../seeded-random.ts';
+
+const EVERYTHING: AuditFilter = { organizationId: undefined, withUnowned: true };
+
+interface Read {
+  readonly id: string;
+  readonly sequence: number;
+}
+
+function readEvents(text: string): Read[] {
+  return [...text.matchAll(/^id: (\S+)\ndata: (.+)\n\n/gm)].map(([, id = '', data = '']) => ({
+    id,
+    sequence: Number((JSON.parse(data) as { sequence: number }).sequence),
+  }));
+}
+
+const numbers = (count: number, first: number) => Array.from({ length: count }, (_, index) => first + index);
+
+for (const kind of DATABASE_KINDS) {
+  describe(`live streams of the audit log on ${kind.name}`, () => {
+    let house: AuditHouse;
+    let streams = 0;
+    let written = 0;
+
+    before(async () => {
+      house = await openAuditHouse(kind);
+    });
+    after(async () => {
+      await house.end();
+      await house.close();
+    });
+
+    const write = async (count: number, event = EVENT) => {
+      await house.append(Array.from({ length: count }, () => event));
+      written += count;
+    };
+    const open = async (filter = EVERYTHING, after?: string): Promise<number> => {
+      const stream = ++streams;
+      const place = after === undefined ? undefined : parsePlace(after);
+      assert.equal(await house.follower.openStream(stream, filter, place), true);
+      await house.catchUp();
+      return stream;
+    };
+
+    test('what is written while a stream is open is sent once, in order, as far as it matches', async () => {
+      await write(5);
+      const [all, some] = [await open(), await open({ ...EVERYTHING, actions: ['route.*'] })];
+      const from = written + 1;
+      await write(10);
+      await write(3, { ...EVENT, action: 'route.created' });
+      await house.catchUp();
+      assert.deepEqual(
+        readEvents(house.take(all)).map(({ sequence }) => sequence),
+        numbers(13, from),
+      );
+      assert.deepEqual(
+        readEvents(house.take(some)).map(({ sequence }) => sequence),
+        numbers(3, from + 10),
+      );
+      assert.equal(house.take(all), '');
+    });
+
+    test('a reader that comes back with the id of any event misses nothing and gets nothing twice, while more is written', async () => {
+      const random = createRandom(1);
+      const start = written;
+      const seen: Read[] = [];
+      let last = `1-${start}`;
+      for (let visit = 0; visit < 25; visit++) {
+        const stream = await open(EVERYTHING, last);
+        await write(Math.floor(random() * 400));
+        if (random() < 0.5) await house.catchUp();
+        await write(1 + Math.floor(random() * 20));
+        await house.catchUp();
+        const read = readEvents(house.take(stream));
+        // The connection breaks somewhere: what came after it never arrived.
+        const arrived = read.slice(0, 1 + Math.floor(random() * read.length));
+        seen.push(...arrived);
+        last = arrived.at(-1)?.id ?? last;
+        house.follower.closeStream(stream);
+      }
+      const stream = await open(EVERYTHING, last);
+      for (;;) {
+        const more = readEvents(house.take(stream));
+        if (more.length === 0) break;
+        seen.push(...more);
+        await house.catchUp();
+      }
+      house.follower.closeStream(stream);
+      assert.deepEqual(
+        seen.map(({ sequence }) => sequence),
+        numbers(written - start, start + 1),
+      );
+    });
+
+    test('a reader that takes little keeps little in memory, and still gets everything', async () => {
+      const start = written;
+      const stream = await open();
+      await write(6_000);
+      await house.catchUp();
+      const waiting = (house.pieces.get(stream) ?? []).reduce((sum, { text }) => sum + text.length, 0);
+      assert.ok(waiting < 600_000, `${waiting} characters wait`);
+      const seen: number[] = [];
+      for (let looks = 0; looks < 1_000 && seen.length < 6_000; looks++) {
+        seen.push(...readEvents(house.take(stream)).map(({ sequence }) => sequence));
+        await house.catchUp();
+      }
+      assert.deepEqual(seen, numbers(6_000, start + 1));
+      house.follower.closeStream(stream);
+    });
+
+    test('a reader that takes nothing is dropped with a marker that says from where it can go on', async () => {
+      const stream = await open();
+      await write(2);
+      await house.catchUp();
+      house.clock.advance(STALL_MS_MAX + 1);
+      await house.catchUp();
+      const text = house.take(stream);
+      const [, marker = ''] = /event: dropped\ndata: (.+)\n\n$/.exec(text) ?? [];
+      assert.deepEqual(JSON.parse(marker), { reason: 'too slow', resume: `1-${written}` });
+      await write(1);
+      await house.catchUp();
+      assert.equal(house.take(stream), '');
+    });
+
+    test('a place that the log has not reached is refused; what was pruned before a place is told as a gap', async () => {
+      const beyond = parsePlace(`1-${written + 1}`);
+      assert.equal(await house.follower.openStream(++streams, EVERYTHING, beyond), false);
+      await house.database.commit({
+        steps: [
+          house.database.step((db) =>
+            db.deleteFrom('audit_records').where('sequence', '<=', BigInt(written - 3)),
+          ),
+        ],
+      });
+      const stream = await open(EVERYTHING, '1-2');
+      const text = house.take(stream);
+      assert.ok(text.startsWith(`event: gap\ndata: {"node":1,"first":3,"last":${written - 3}}\n\n`), text);
+      assert.deepEqual(
+        readEvents(text).map(({ sequence }) => sequence),
+        numbers(3, written - 2),
+      );
+      assert.deepEqual(house.failures, []);
+    });
+  });
+}
