@@ -17,7 +17,7 @@ interface Read {
 function readEvents(text: string): Read[] {
   return [...text.matchAll(/^id: (\S+)\ndata: (.+)\n\n/gm)].map(([, id = '', data = '']) => ({
     id,
-    sequence: Number((JSON.parse(data) as { sequence: number }).sequence),
+    sequence: (JSON.parse(data) as { sequence: number }).sequence,
   }));
 }
 

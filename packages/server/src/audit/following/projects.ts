@@ -18,25 +18,22 @@ export class Projects {
   }
 
   async find(events: readonly StoredEvent[]): Promise<FoundEvent[]> {
-    const unknown = new Set<string>();
     const keys = events.map((event) => keysIn(event));
-    for (const key of keys.flat()) if (!this.#projectOf.has(key)) unknown.add(key);
-    if (unknown.size > 0) await this.#load([...unknown]);
+    await this.load(keys.flat());
     return events.map((event, index) => ({ ...event, projects: this.#projectsOf(event, keys[index] ?? []) }));
   }
 
-  #projectsOf({ target }: StoredEvent, keys: readonly string[]): string[] {
-    const projects = new Set<string>();
-    for (const key of keys) {
-      const project = this.#projectOf.get(key);
-      if (project !== undefined) projects.add(project);
-    }
-    if (PROJECT_ID.test(target)) projects.add(target);
-    return [...projects];
+  /** Of a key that was loaded. */
+  of(key: string): string | undefined {
+    return this.#projectOf.get(key);
   }
 
-  async #load(ids: readonly string[]): Promise<void> {
-    if (this.#projectOf.size + ids.length > KEYS_KNOWN_MAX) this.#projectOf.clear();
+  async load(keys: Iterable<string>): Promise<void> {
+    const unknown = new Set<string>();
+    for (const key of keys) if (!this.#projectOf.has(key)) unknown.add(key);
+    if (unknown.size === 0) return;
+    if (this.#projectOf.size + unknown.size > KEYS_KNOWN_MAX) this.#projectOf.clear();
+    const ids = [...unknown];
     for (let at = 0; at < ids.length; at += KEYS_PER_QUERY_MAX) {
       const page = ids.slice(at, at + KEYS_PER_QUERY_MAX);
       const rows = await this.#reader.read((db) =>
@@ -45,5 +42,15 @@ export class Projects {
       for (const id of page) this.#projectOf.set(id, undefined);
       for (const { id, project_id: project } of rows) this.#projectOf.set(id, project);
     }
+  }
+
+  #projectsOf({ target }: StoredEvent, keys: readonly string[]): string[] {
+    const projects = new Set<string>();
+    for (const key of keys) {
+      const project = this.of(key);
+      if (project !== undefined) projects.add(project);
+    }
+    if (PROJECT_ID.test(target)) projects.add(target);
+    return [...projects];
   }
 }

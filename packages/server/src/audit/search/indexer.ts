@@ -2,8 +2,8 @@
 import { RECORDS_PER_BLOCK, type IndexedBlock, type SearchIndex } from '../../storage/search-index.ts';
 import type { Projects } from '../following/projects.ts';
 import type { ChainEdge, ChainedRecord, RecordSource } from '../following/record-source.ts';
-import { readEvent } from '../stored-event.ts';
-import { addTerms } from './terms.ts';
+import { type StoredEvent, readEvent } from '../stored-event.ts';
+import { type ShortRecord, addCallTerms, addTerms } from './terms.ts';
 
 /** Read, and written in one transaction. */
 const BLOCKS_PER_TURN = 32;
@@ -76,17 +76,33 @@ export class Indexer {
   }
 
   async #describe(block: number, records: readonly ChainedRecord[]): Promise<IndexedBlock> {
-    const events = await this.#parts.projects.find(records.map(({ record }) => readEvent(record)));
+    const { projects } = this.#parts;
+    const calls: ShortRecord[] = [];
+    const others: StoredEvent[] = [];
+    for (const { record } of records) {
+      if (isShort(record)) calls.push(JSON.parse(record) as ShortRecord);
+      else others.push(readEvent(record));
+    }
+    const events = await projects.find(others);
+    await projects.load(calls.map(actorOf));
     const terms = new Set<string>();
-    let fromMs = Infinity;
-    let toMs = -Infinity;
+    const times = calls.map(([, , timeMs]) => Number(timeMs));
+    for (const call of calls) addCallTerms(call, projects.of(actorOf(call)), terms);
     for (const event of events) {
       addTerms(event, terms);
-      fromMs = Math.min(fromMs, event.timeMs);
-      toMs = Math.max(toMs, event.timeMs);
+      times.push(event.timeMs);
     }
-    return { block, fromMs, toMs, terms: [...terms], head: records.at(-1)?.head ?? new Uint8Array() };
+    const head = records.at(-1)?.head ?? new Uint8Array();
+    return { block, fromMs: Math.min(...times), toMs: Math.max(...times), terms: [...terms], head };
   }
+}
+
+function isShort(record: string): boolean {
+  return record.startsWith('[');
+}
+
+function actorOf([, , , , , , actor]: ShortRecord): string {
+  return String(actor);
 }
 
 function isSame(a: Uint8Array, b: Uint8Array): boolean {
