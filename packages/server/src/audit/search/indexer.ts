@@ -3,7 +3,7 @@ import { RECORDS_PER_BLOCK, type IndexedBlock, type SearchIndex } from '../../st
 import type { Projects } from '../following/projects.ts';
 import type { ChainEdge, ChainedRecord, RecordSource } from '../following/record-source.ts';
 import { type StoredEvent, readEvent } from '../stored-event.ts';
-import { type ShortRecord, addCallTerms, addTerms } from './terms.ts';
+import { BlockTerms, type ShortRecord } from './terms.ts';
 
 /** Read, and written in one transaction. */
 const BLOCKS_PER_TURN = 32;
@@ -85,15 +85,15 @@ export class Indexer {
     }
     const events = await projects.find(others);
     await projects.load(calls.map(actorOf));
-    const terms = new Set<string>();
+    const terms = new BlockTerms();
     const times = calls.map(([, , timeMs]) => Number(timeMs));
-    for (const call of calls) addCallTerms(call, projects.of(actorOf(call)), terms);
+    for (const call of calls) terms.addCall(call, projects.of(actorOf(call)));
     for (const event of events) {
-      addTerms(event, terms);
+      terms.add(event);
       times.push(event.timeMs);
     }
     const head = records.at(-1)?.head ?? new Uint8Array();
-    return { block, fromMs: Math.min(...times), toMs: Math.max(...times), terms: [...terms], head };
+    return { block, fromMs: Math.min(...times), toMs: Math.max(...times), terms: terms.render(), head };
   }
 }
 

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { EMPTY_CHAIN, chainRecord } from '../../storage/audit-chain.ts';
 import { type AuditEvent, renderEvent } from '../audit-event.ts';
 import { readEvent } from '../stored-event.ts';
-import { type ShortRecord, addCallTerms, addTerms } from './terms.ts';
+import { BlockTerms, type ShortRecord } from './terms.ts';
 
 describe('the terms of a call', () => {
   const text = fc.oneof(
@@ -48,10 +48,10 @@ describe('the terms of a call', () => {
       fc.property(events, fc.option(fc.constant('prj_1'), { nil: undefined }), (event, project) => {
         const { record } = chainRecord(EMPTY_CHAIN, { node: 1, body: renderEvent(event, 1_795_435_200_000) });
         assert.ok(record.startsWith('['), record);
-        const [fast, slow] = [new Set<string>(), new Set<string>()];
-        addCallTerms(JSON.parse(record) as ShortRecord, project, fast);
-        addTerms({ ...readEvent(record), projects: project === undefined ? [] : [project] }, slow);
-        assert.deepEqual([...fast].sort(), [...slow].sort());
+        const [fast, slow] = [new BlockTerms(), new BlockTerms()];
+        fast.addCall(JSON.parse(record) as ShortRecord, project);
+        slow.add({ ...readEvent(record), projects: project === undefined ? [] : [project] });
+        assert.deepEqual(fast.render().sort(), slow.render().sort());
       }),
       { numRuns: 1_000 },
     );

@@ -5,63 +5,92 @@
  */
 import { isIPv4 } from 'node:net';
 import type { AuditFilter, FoundEvent } from './filter.ts';
-import { addTexts, splitWords, wordsOf } from './words.ts';
-
-/** Adds the terms of a record to those of its block. */
-export function addTerms(event: FoundEvent, terms: Set<string>): void {
-  const { actor, action, address, projects } = event;
-  addDeed(event, terms);
-  if (event.decision === 'denied') terms.add(termOf('denied actor', actor));
-  terms.add(termOf('actor and action', `${actor} ${action}`));
-  if (address !== undefined) addNetworks(address, terms);
-  for (const project of projects) terms.add(termOf('project', project));
-  for (const word of wordsOf(event)) terms.add(termOf('word', word));
-}
+import { addTexts, splitWords, textsOf } from './words.ts';
 
 /** The record of a call in its short form, as JSON gives it: most of a log, and ten times as fast as any record. */
 export type ShortRecord = readonly unknown[];
 
-/** As `addTerms` for the event that a short record is. */
-export function addCallTerms(values: ShortRecord, project: string | undefined, terms: Set<string>): void {
-  const [, , , organizationId, action, target, actor, requestId, provider, model, ...ending] =
-    values.map(String);
-  if (organizationId === undefined || action === undefined || actor === undefined) return;
-  addDeed({ organizationId, action }, terms);
-  terms.add(termOf('actor and action', `${actor} ${action}`));
-  if (project !== undefined) terms.add(termOf('project', project));
-  for (const text of [action, 'allowed', target, actor, requestId, provider, model])
-    addWords(text ?? '', terms);
-  const told = values.slice(values.length - ending.length);
-  const isOpened = action === 'call.opened';
-  const [, second] = told;
-  if (isOpened && typeof second === 'string') {
-    addNetworks(second, terms);
-    addWords(second, terms);
+/** Gathers what a block of records says. Most of them say what others have said: it is hashed once. */
+export class BlockTerms {
+  readonly #said = new Map<Field, Set<string>>(FIELDS.map((field) => [field, new Set()]));
+  readonly #texts = new Set<string>();
+
+  add(event: FoundEvent): void {
+    const { actor, action, address, projects, organizationId = '' } = event;
+    this.#addDeed({ organizationId, action, actor });
+    if (event.decision === 'denied') this.#say('denied actor', actor);
+    if (address !== undefined) this.#say('network', address);
+    for (const project of projects) this.#say('project', project);
+    for (const text of textsOf(event)) this.#texts.add(text);
   }
-  if (!isOpened) addWords(String(second), terms);
-  const last = told.at(-1);
-  if (typeof last !== 'object' || last === null || Array.isArray(last)) return;
-  const texts: string[] = [];
-  addTexts(last as Readonly<Record<string, unknown>>, texts);
-  for (const text of texts) addWords(text, terms);
+
+  /** As `add` for the event that a short record is. */
+  addCall(values: ShortRecord, project: string | undefined): void {
+    const [, , , organizationId, action, target, actor, requestId, provider, model] = values as string[];
+    if (organizationId === undefined || action === undefined || actor === undefined) return;
+    this.#addDeed({ organizationId, action, actor });
+    if (project !== undefined) this.#say('project', project);
+    for (const text of [action, target, actor, requestId, provider, model, 'allowed'])
+      this.#texts.add(text ?? '');
+    const second = values[ENDING_AT + 1];
+    if (action !== 'call.opened') this.#texts.add(String(second));
+    else if (typeof second === 'string') {
+      this.#say('network', second);
+      this.#texts.add(second);
+    }
+    const last = values.at(-1);
+    if (typeof last !== 'object' || last === null || Array.isArray(last)) return;
+    const texts: string[] = [];
+    addTexts(last as Readonly<Record<string, unknown>>, texts);
+    for (const text of texts) this.#texts.add(text);
+  }
+
+  render(): string[] {
+    for (const text of this.#texts) for (const word of splitWords(text)) this.#say('word', word);
+    const terms = new Set<string>();
+    for (const [field, values] of this.#said) {
+      for (const value of values) for (const wider of widened(field, value)) terms.add(termOf(field, wider));
+    }
+    return [...terms];
+  }
+
+  #addDeed({
+    organizationId,
+    action,
+    actor,
+  }: {
+    organizationId: string;
+    action: string;
+    actor: string;
+  }): void {
+    this.#say('organization', organizationId);
+    this.#say('action', action);
+    this.#say('actor and action', `${actor} ${action}`);
+  }
+
+  #say(field: Field, value: string): void {
+    this.#said.get(field)?.add(value);
+  }
 }
 
-function addDeed(of: { organizationId: string | undefined; action: string }, terms: Set<string>): void {
-  terms.add(termOf('organization', of.organizationId ?? ''));
-  terms.add(termOf('action', of.action));
-  terms.add(termOf('action', groupOf(of.action)));
-}
+const FIELDS = [
+  'organization',
+  'action',
+  'actor and action',
+  'denied actor',
+  'network',
+  'project',
+  'word',
+] as const;
+type Field = (typeof FIELDS)[number];
 
-function addNetworks(address: string, terms: Set<string>): void {
-  for (const network of networksOf(address)) terms.add(termOf('network', network));
-}
+/** In a short record, after what all of them say. */
+const ENDING_AT = 10;
 
-/** An id is one word as it stands, which need not be looked for. */
-const ONE_WORD = /^[\da-z_]{1,64}$/;
-
-function addWords(text: string, terms: Set<string>): void {
-  if (ONE_WORD.test(text)) terms.add(termOf('word', text));
-  else for (const word of splitWords(text)) terms.add(termOf('word', word));
+/** An action is also of its group, and an address of the networks around it. */
+function widened(field: Field, value: string): readonly string[] {
+  if (field === 'action') return [value, groupOf(value)];
+  return field === 'network' ? networksOf(value) : [value];
 }
 
 /** Groups of terms: a block with a match has one of each. */
@@ -131,28 +160,8 @@ const OTHER_PRIME = 0x5bd1e995;
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz234567';
 const LETTERS_PER_HASH = 6;
 
-type Field = 'organization' | 'action' | 'actor and action' | 'denied actor' | 'network' | 'project' | 'word';
-
-/** Most of what records say they have said before: its terms are remembered. */
-const REMEMBERED_MAX = 20_000;
-const remembered = new Map<Field, Map<string, string>>();
-
-function termOf(field: Field, value: string): string {
-  let terms = remembered.get(field);
-  if (terms === undefined || terms.size >= REMEMBERED_MAX) {
-    terms = new Map();
-    remembered.set(field, terms);
-  }
-  let term = terms.get(value);
-  if (term === undefined) {
-    term = hashOf(field, value);
-    terms.set(value, term);
-  }
-  return term;
-}
-
 /** Two hashes of thirty bits each, as letters and digits. */
-function hashOf(field: Field, value: string): string {
+function termOf(field: Field, value: string): string {
   let first = FNV_OFFSET;
   let second = OTHER_OFFSET;
   for (const text of [field, value]) {

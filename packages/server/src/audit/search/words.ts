@@ -20,10 +20,15 @@ export function splitWords(text: string): string[] {
 }
 
 export function wordsOf(event: StoredEvent): Set<string> {
+  return new Set(splitWords(textsOf(event).join(' ')));
+}
+
+/** What the words of a record are in. */
+export function textsOf(event: StoredEvent): string[] {
   const { action, actor, target, decision, requestId = '', address = '' } = event;
   const texts = [action, actor, target, decision, requestId, address];
   addTexts(event.detail, texts);
-  return new Set(splitWords(texts.join(' ')));
+  return texts;
 }
 
 /** The texts of a detail that are made of words. */
