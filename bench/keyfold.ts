@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createScopes } from './budget-scopes.ts';
-import { installBuilt } from './built.ts';
+import { installBuilt, installUnaudited } from './built.ts';
 import { type ControlApi, PLENTY, createControlApi, readText } from './control-api.ts';
 import { COST_NANOS_PER_CALL, renderKilobyteRequest } from './payload.ts';
 import type { Rig } from './peers.ts';
@@ -20,18 +20,28 @@ export interface KeyfoldTarget extends Target {
   readonly removeData: () => void;
 }
 
-/** `profileDir`: the process writes a `.cpuprofile` for each of its threads there when it ends. */
-export async function startKeyfold(rig: Rig, profileDir?: string): Promise<KeyfoldTarget> {
+export interface KeyfoldVariant {
+  /** The process writes a `.cpuprofile` for each of its threads there when it ends. */
+  readonly profileDir?: string;
+  /** Without the audit log. */
+  readonly isUnaudited?: boolean;
+}
+
+export async function startKeyfold(
+  rig: Rig,
+  { profileDir, isUnaudited = false }: KeyfoldVariant = {},
+): Promise<KeyfoldTarget> {
+  const name = isUnaudited ? 'unaudited' : 'keyfold';
   const dataDir = mkdtempSync(join(BENCH_DIR, '.data-'));
   const adminKeyFile = join(dataDir, 'admin.key');
   const port = await findFreePort();
-  const server = rig.group.start('keyfold', {
+  const server = rig.group.start(name, {
     core: rig.cores.server,
     command: PINNED_NODE,
     args: [
       ...(profileDir ? ['--cpu-prof', `--cpu-prof-dir=${profileDir}`] : []),
       '--max-semi-space-size=16',
-      installBuilt(),
+      isUnaudited ? installUnaudited() : installBuilt(),
       'serve',
     ],
     cwd: REPOSITORY_DIR,
@@ -51,7 +61,7 @@ export async function startKeyfold(rig: Rig, profileDir?: string): Promise<Keyfo
     const url = `${origin}/v1/chat/completions`;
     const kilobyte = renderKilobyteRequest('bench-model');
     return {
-      name: 'keyfold',
+      name,
       chat: describeChatCall(url, 'bench-model', headers),
       stream: describeStreamCall(url, 'bench-stream', headers),
       relay: describeStreamCall(url, 'bench-relay', headers),
@@ -68,7 +78,7 @@ export async function startKeyfold(rig: Rig, profileDir?: string): Promise<Keyfo
       removeData: () => rmSync(dataDir, { recursive: true, force: true }),
     };
   } catch (error) {
-    await rig.group.stop('keyfold');
+    await rig.group.stop(name);
     rmSync(dataDir, { recursive: true, force: true });
     throw error;
   }

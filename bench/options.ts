@@ -1,7 +1,7 @@
 /** The command line of the benchmark: what may be chosen, and the bounds that keep a run short. */
 import { parseArgs } from 'node:util';
 
-export const TARGET_NAMES = ['direct', 'nginx', 'bare', 'keyfold', 'portkey'] as const;
+export const TARGET_NAMES = ['direct', 'nginx', 'bare', 'unaudited', 'keyfold', 'portkey'] as const;
 export const LOAD_NAMES = ['throughput', 'latency', 'streams', 'relay', 'signing', 'scopes'] as const;
 
 /** What is measured. `direct` is the mock provider itself: what this machine can do with nothing in between. */

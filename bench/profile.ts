@@ -15,7 +15,7 @@ export async function profileKeyfold(rig: Rig, options: BenchOptions): Promise<v
   const profileDir = join(RESULTS_DIR, 'profile');
   rmSync(profileDir, { recursive: true, force: true });
   mkdirSync(profileDir, { recursive: true });
-  const target = await startKeyfold(rig, profileDir);
+  const target = await startKeyfold(rig, { profileDir });
   try {
     await checkTarget(target);
     const load = { core: rig.cores.load, connections: options.connections };

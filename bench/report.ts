@@ -20,6 +20,7 @@ const TITLES = {
   nginx: 'nginx, bare proxy',
   bare: 'Node.js, bare relay',
   keyfold: 'Keyfold',
+  unaudited: 'Keyfold without its audit log',
   portkey: 'Portkey',
 };
 

@@ -25,9 +25,11 @@ async function runBench(options: BenchOptions): Promise<number> {
   const tempDir = mkdtempSync(join(tmpdir(), 'keyfold-bench-'));
   const group = new ProcessGroup(tempDir);
   let keyfold: KeyfoldTarget | undefined;
+  let unaudited: KeyfoldTarget | undefined;
   const cleanUp = async (): Promise<void> => {
     await group.stopAll();
     keyfold?.removeData();
+    unaudited?.removeData();
     rmSync(tempDir, { recursive: true, force: true });
   };
   const endEarly = (): void => void cleanUp().finally(() => process.exit(130));
@@ -44,6 +46,9 @@ async function runBench(options: BenchOptions): Promise<number> {
     if (options.targets.includes('direct')) targets.push(direct);
     if (options.targets.includes('nginx')) targets.push(await startProxy(rig));
     if (options.targets.includes('bare')) targets.push(await startBareRelay(rig));
+    if (options.targets.includes('unaudited')) {
+      targets.push((unaudited = await startKeyfold(rig, { isUnaudited: true })));
+    }
     if (options.targets.includes('keyfold')) targets.push((keyfold = await startKeyfold(rig)));
     if (options.targets.includes('portkey')) targets.push(await startPortkey(rig));
     for (const target of targets) await checkTarget(target);

@@ -49,6 +49,7 @@ const ADDED_P50_MS_MAX = 0.8;
 const RESIDENT_MB_MAX = 250;
 const SIGNING_CPU_MICROS_MAX = 15;
 const THREE_SCOPES_SHARE_MIN = 0.9;
+const AUDITED_SHARE_MIN = 0.85;
 const RELAY_CPU_MICROS_MAX = 10;
 const RELAY_FIRST_MS_MAX = 1;
 
@@ -144,6 +145,11 @@ export function judgeGates(
       `a stream's first event is delayed by at most ${RELAY_FIRST_MS_MAX} ms (p99)`,
       read('keyfold', 'relayFirstP99Ms') - read('direct', 'relayFirstP99Ms'),
       { unit: ' ms', passes: (x) => x <= RELAY_FIRST_MS_MAX },
+    ),
+    gate(
+      `requests per second with the audit log ≥ ${AUDITED_SHARE_MIN} × without`,
+      read('keyfold', 'requestsPerSecond') / read('unaudited', 'requestsPerSecond'),
+      { unit: '×', passes: (x) => x >= AUDITED_SHARE_MIN },
     ),
     gate('every completed call is charged', calls ? calls.charged - calls.completed : NaN, {
       unit: ' more charged than completed (calls that the load cut off)',
