@@ -1,5 +1,7 @@
 /** Every endpoint of the management API, in the order in which paths are matched. */
 import { type AuditRooms, auditEndpoint } from './audit-endpoint.ts';
+import { type ExportRooms, exportEndpoint } from './audit/export-endpoint.ts';
+import { type HoldRooms, holdEndpoints } from './audit/hold-endpoints.ts';
 import { type BudgetRooms, budgetEndpoints } from './money/budget-endpoints.ts';
 import { type CallRooms, callEndpoints } from './money/call-endpoints.ts';
 import { type CatalogRooms, catalogEndpoints } from './money/catalog-endpoints.ts';
@@ -34,6 +36,8 @@ export type EndpointRooms = OwnRooms &
   CallRooms &
   CorrectionRooms &
   AuditRooms &
+  ExportRooms &
+  HoldRooms &
   LeakEndpointRooms;
 
 /** Served beside the model calls, wherever the management API listens: clients of `/v1` expect them there. */
@@ -60,5 +64,7 @@ export function controlEndpoints(rooms: EndpointRooms): readonly Endpoint[] {
     ...callEndpoints(rooms),
     correctionEndpoint(rooms),
     auditEndpoint(rooms),
+    exportEndpoint(rooms),
+    ...holdEndpoints(rooms),
   ];
 }
