@@ -1,12 +1,4 @@
 /** Test support: a log as a database holds it, the checkpoints that were signed of it, and their verification. */
-import { type KeyObject, generateKeyPairSync, hash, sign } from 'node:crypto';
-import {
-  checkpointOrigin,
-  noteKeyIdInput,
-  renderCheckpoint,
-  renderNote,
-  renderVerifierKey,
-} from '@keyfold/protocol';
 import { renderExportLine } from '../../../server/src/audit/export/export-line.ts';
 import { EMPTY_CHAIN, chainRecord, headBytes } from '../../../server/src/storage/audit-chain.ts';
 import { CheckpointBook, readVerifierKey } from '../../src/audit/verify/checkpoint-book.ts';
@@ -18,29 +10,6 @@ export interface StoredRow {
   readonly sequence: number;
   readonly record: string;
   readonly head: Buffer;
-}
-
-/** Who signs checkpoints, with a key that nobody else has. */
-export class LogSigner {
-  readonly name: string;
-  readonly verifierKey: string;
-  readonly #privateKey: KeyObject;
-  readonly #keyId: Uint8Array;
-
-  constructor(name = 'keyfold-0102030405060708') {
-    const { publicKey, privateKey } = generateKeyPairSync('ed25519');
-    const bytes = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url');
-    this.name = name;
-    this.#privateKey = privateKey;
-    this.#keyId = hash('sha256', noteKeyIdInput(name, bytes), 'buffer').subarray(0, 4);
-    this.verifierKey = renderVerifierKey({ name, keyId: this.#keyId, publicKey: Uint8Array.from(bytes) });
-  }
-
-  sign({ node, sequence, head }: Pick<StoredRow, 'node' | 'sequence' | 'head'>): string {
-    const text = renderCheckpoint({ origin: checkpointOrigin(this.name, node), size: sequence, head });
-    const signature = sign(null, Buffer.from(text, 'utf8'), this.#privateKey);
-    return renderNote({ text, signatures: [{ name: this.name, keyId: this.#keyId, signature }] });
-  }
 }
 
 /** Chains records anew, whatever number and node their texts say: what somebody can do who has the database and no key. */

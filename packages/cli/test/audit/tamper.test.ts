@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
+import { LogSigner } from '../../../server/test/audit/log-signer.ts';
 import { createRandom } from '../../../server/test/seeded-random.ts';
 import type { CheckpointBook } from '../../src/audit/verify/checkpoint-book.ts';
 import type { Report } from '../../src/audit/verify/verification.ts';
 import { makeRealRecords } from './real-records.ts';
-import { LogSigner, bookOf, chainAgain, renderLog, verifyBytes } from './stored-log.ts';
+import { bookOf, chainAgain, renderLog, verifyBytes } from './stored-log.ts';
 import { type SignedLog, TAMPERINGS, type Tampered, renderRaw, tamper } from './tampering.ts';
 
 const SEED = 20_261_123;

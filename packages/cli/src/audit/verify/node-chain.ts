@@ -32,6 +32,7 @@ export interface ChainOptions {
 
 export class NodeChain {
   readonly node: number;
+  /** Each counts once, in however many files it is. */
   records = 0;
   first = 0;
   last = 0;
@@ -73,7 +74,7 @@ export class NodeChain {
   add(line: Buffer, at: ExportLine, isNewFile: boolean): void {
     this.records++;
     if (this.bad !== undefined) return this.#recognise(at);
-    if (this.records === 1) return this.#begin(line, at);
+    if (this.first === 0) return this.#begin(line, at);
     if (isNewFile && at.sequence !== this.#at + 1 && this.#joins(at)) return this.#rejoin(line, at);
     if (at.sequence !== this.#at + 1) return this.#misplaced(at);
     this.#fold(line, at);
@@ -136,7 +137,7 @@ export class NodeChain {
     if (isNew) {
       this.last = this.#at;
       this.#lastHead = head;
-    }
+    } else this.records--;
     const signed = this.#signed.get(this.#at);
     if (signed === undefined) return;
     if (signed !== head) {
@@ -161,7 +162,6 @@ export class NodeChain {
       return this.#fold(line, at);
     }
     if (at.sequence > this.last) this.last = at.sequence - 1;
-    else this.records--;
     this.#start(line, at);
   }
 
