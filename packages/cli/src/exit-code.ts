@@ -6,6 +6,8 @@ export const EXIT = {
   failure: 1,
   /** The command line or the environment is wrong; nothing was tried. */
   usage: 2,
+  /** Of `audit verify` alone, beside `usage`: nothing is wrong, and not everything is proven. */
+  incomplete: 2,
   /** The server knows who asks and refuses, or does not accept the key: 401, 403. */
   refused: 3,
   notFound: 4,

@@ -15,6 +15,7 @@ export const ID_PREFIXES = {
   rotation: 'rot',
   creditAccount: 'cra',
   creditEntry: 'cre',
+  auditHold: 'hld',
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;

@@ -34,6 +34,7 @@ export const CONTROL_PERMISSIONS = [
   'usage:read',
   'usage:write',
   'audit:read',
+  'audit:write',
   'leaks:write',
 ] as const;
 

@@ -1,5 +1,6 @@
 /** Opens the rooms of a process, from storage up, each with what it needs and no more. */
 import { join } from 'node:path';
+import { HoldStore } from './audit/archive/hold-store.ts';
 import { AuditLog } from './audit/audit-log.ts';
 import { RefusalSummary } from './audit/refusal-summary.ts';
 import type { Config } from './config/index.ts';
@@ -91,6 +92,7 @@ export async function openHouse(config: Config) {
     newId,
     database,
     audit,
+    auditHolds: new HoldStore({ database, mac }),
     keys,
     keySweep: new KeySweep(database),
     ledger,

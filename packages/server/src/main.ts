@@ -19,6 +19,7 @@ import { addHealthEndpoints, addOperatorEndpoints } from './http/public-endpoint
 import { renderWelcome } from './http/welcome.ts';
 import { alertBudgets } from './jobs/alert-budgets.ts';
 import { alertEndingVersions } from './jobs/alert-ending-versions.ts';
+import { archiveOldAudit } from './jobs/archive-audit.ts';
 import { pruneOldCalls } from './jobs/prune-calls.ts';
 import { pruneChildren } from './jobs/prune-children.ts';
 import { pruneIdempotency } from './jobs/prune-idempotency.ts';
@@ -58,6 +59,7 @@ const JOB_EVERY_MS = {
   secrets: 60_000,
   children: 3_600_000,
   calls: 10_000,
+  archive: 600_000,
 };
 
 /** Starts everything and listens. Throws with one clear sentence when it cannot. */
@@ -86,7 +88,7 @@ async function runHouse(config: Config, house: House, output: Output): Promise<R
     decision: 'allowed',
     detail: { version: VERSION },
   });
-  const jobs = startJobs(house, recovery, config.callsKeptDays);
+  const jobs = startJobs(house, recovery, config);
   const scheme = config.tls === undefined ? 'http' : 'https';
   const url = `${scheme}://${urlHost(config.listen)}:${ports[0]}`;
   const controlUrl =
@@ -218,7 +220,8 @@ function createListeners(
   ];
 }
 
-function startJobs(house: House, recovery: Recovery, callsKeptDays: number | undefined): TimedJobs {
+function startJobs(house: House, recovery: Recovery, config: Config): TimedJobs {
+  const { callsKeptDays, auditArchive } = config;
   const { core, telemetry } = house;
   const jobs = new TimedJobs((job, error) => telemetry.jobFailed(job, error));
   jobs.start([
@@ -254,6 +257,11 @@ function startJobs(house: House, recovery: Recovery, callsKeptDays: number | und
     const options = { keptDays: callsKeptDays, isStopping: () => house.isStopping };
     const run = () => pruneOldCalls(core, options);
     jobs.start([{ name: 'prune calls', everyMs: JOB_EVERY_MS.calls, run }]);
+  }
+  if (auditArchive !== undefined) {
+    const options = { ...auditArchive, isStopping: () => house.isStopping };
+    const run = () => archiveOldAudit(core, options);
+    jobs.start([{ name: 'archive audit records', everyMs: JOB_EVERY_MS.archive, run }]);
   }
   return jobs;
 }

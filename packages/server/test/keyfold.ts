@@ -53,6 +53,7 @@ export const CONFIG = {
   providerHeadersTimeoutMs: 5_000,
   providerIdleTimeoutMs: 5_000,
   callsKeptDays: undefined,
+  auditArchive: undefined,
 } as const satisfies Partial<Config>;
 
 export async function startTestKeyfold(

@@ -89,6 +89,30 @@ export class ControlClient {
   }
 
   /**
+   * An answer of any length, in pieces: the time limit is for each of them. Throws as `send` does, also in the middle, when
+   * the answer breaks off.
+   */
+  async *stream({ path, query }: Pick<ControlRequest, 'path' | 'query'>): AsyncGenerator<Uint8Array> {
+    const silence = new AbortController();
+    const timer = setTimeout(() => silence.abort(new DOMException('', 'TimeoutError')), this.#timeoutMs);
+    try {
+      const response = await this.#request({ method: 'GET', path, query: query ?? {} }, silence.signal);
+      if (!response.ok) throw new ProblemError(response, parseObject(await readText(response)) ?? {});
+      for await (const piece of response.body ?? []) {
+        timer.refresh();
+        yield piece as Uint8Array;
+        timer.refresh();
+      }
+    } catch (error) {
+      const isKnown = error instanceof UnreachableError || error instanceof ProblemError;
+      throw isKnown ? error : this.#describeFailure(error);
+    } finally {
+      clearTimeout(timer);
+      silence.abort();
+    }
+  }
+
+  /**
    * The answer whatever its status. Throws `UnreachableError`. A POST whose connection broke is sent once more under
    * the same Idempotency-Key: if the server did it the first time, it gives the first answer again.
    */
@@ -104,9 +128,22 @@ export class ControlClient {
   }
 
   async #fetch(
-    { method, path, query, body }: ControlRequest,
+    request: ControlRequest,
     extraHeaders: Readonly<Record<string, string>>,
   ): Promise<{ response: Response; text: string }> {
+    try {
+      const response = await this.#request(request, AbortSignal.timeout(this.#timeoutMs), extraHeaders);
+      return { response, text: await readText(response) };
+    } catch (error) {
+      throw error instanceof UnreachableError ? error : this.#describeFailure(error);
+    }
+  }
+
+  #request(
+    { method, path, query, body }: ControlRequest,
+    signal: AbortSignal,
+    extraHeaders: Readonly<Record<string, string>> = {},
+  ): Promise<Response> {
     const url = new URL(this.url.pathname.replace(/\/$/, '') + path, this.url);
     for (const [name, value] of Object.entries(query ?? {})) {
       if (value !== undefined) url.searchParams.set(name, value);
@@ -114,19 +151,14 @@ export class ControlClient {
     const headers = new Headers({ accept: 'application/json', ...extraHeaders });
     if (this.#adminKey !== undefined) headers.set('authorization', `Bearer ${this.#adminKey}`);
     if (body !== undefined) headers.set('content-type', 'application/json');
-    try {
-      const response = await fetch(url, {
-        method,
-        headers,
-        body: body === undefined ? null : JSON.stringify(body),
-        // The key must not follow a redirection to wherever it leads.
-        redirect: 'error',
-        signal: AbortSignal.timeout(this.#timeoutMs),
-      });
-      return { response, text: await readText(response) };
-    } catch (error) {
-      throw error instanceof UnreachableError ? error : this.#describeFailure(error);
-    }
+    return fetch(url, {
+      method,
+      headers,
+      body: body === undefined ? null : JSON.stringify(body),
+      // The key must not follow a redirection to wherever it leads.
+      redirect: 'error',
+      signal,
+    });
   }
 
   #describeFailure(error: unknown): UnreachableError {

@@ -40,6 +40,8 @@ export interface Config {
   readonly providerIdleTimeoutMs: number;
   /** After it the rows of calls are removed; never when absent. */
   readonly callsKeptDays: number | undefined;
+  /** After it audit records are archived and removed; never when absent. */
+  readonly auditArchive: { readonly keptDays: number; readonly folder: string } | undefined;
 }
 
 /** The configuration cannot be used. Each problem is a sentence that names the setting and says what to do. */

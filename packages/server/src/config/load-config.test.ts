@@ -55,6 +55,7 @@ describe('loadConfig', () => {
       providerHeadersTimeoutMs: 60_000,
       providerIdleTimeoutMs: 120_000,
       callsKeptDays: undefined,
+      auditArchive: undefined,
     });
   });
 
@@ -183,6 +184,16 @@ describe('loadConfig', () => {
       problemsOf({ env: { KEYFOLD_TLS_KEY_FILE: 'k.pem' } })[0] ?? '',
       /without KEYFOLD_TLS_CERT_FILE/,
     );
+  });
+
+  test('audit records are archived for a number of days and into a directory, or not at all', () => {
+    for (const [name, value] of [
+      ['AUDIT_KEPT_DAYS', '30'],
+      ['AUDIT_ARCHIVE_DIR', 'archive'],
+    ] as const) {
+      const [problem = ''] = problemsOf({ env: { [`KEYFOLD_${name}`]: value } });
+      assert.match(problem, new RegExp(`^KEYFOLD_${name} is set without KEYFOLD_AUDIT_`));
+    }
   });
 });
 

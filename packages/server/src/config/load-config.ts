@@ -11,7 +11,11 @@ const MS_PER_S = 1_000;
 export function loadConfig(from: ConfigSources): Config {
   const { values, problems } = resolveSettings(from);
   if (problems.length > 0) throw new ConfigError(problems);
-  const conflicts = [...findTlsConflicts(values), ...findListenConflicts(values)];
+  const conflicts = [
+    ...findTlsConflicts(values),
+    ...findListenConflicts(values),
+    ...findArchiveConflicts(values),
+  ];
   if (conflicts.length > 0) throw new ConfigError(conflicts);
   return deepFreeze({
     listen: values.listen,
@@ -33,6 +37,7 @@ export function loadConfig(from: ConfigSources): Config {
     providerHeadersTimeoutMs: values.provider_headers_timeout_s * MS_PER_S,
     providerIdleTimeoutMs: values.provider_idle_timeout_s * MS_PER_S,
     callsKeptDays: values.calls_kept_days,
+    auditArchive: readAuditArchive(values),
   });
 }
 
@@ -44,6 +49,19 @@ function findTlsConflicts({ tls_cert_file: certFile, tls_key_file: keyFile }: Se
   if ((certFile === undefined) === (keyFile === undefined)) return [];
   const [given, missing] = certFile === undefined ? ['KEY', 'CERT'] : ['CERT', 'KEY'];
   return [`KEYFOLD_TLS_${given}_FILE is set without KEYFOLD_TLS_${missing}_FILE: set both, or neither`];
+}
+
+function readAuditArchive(values: SettingValues): Config['auditArchive'] {
+  const { audit_kept_days: keptDays, audit_archive_dir: folder } = values;
+  return keptDays === undefined || folder === undefined ? undefined : { keptDays, folder };
+}
+
+function findArchiveConflicts(values: SettingValues): string[] {
+  const { audit_kept_days: keptDays, audit_archive_dir: folder } = values;
+  if ((keptDays === undefined) === (folder === undefined)) return [];
+  const [given, missing] =
+    keptDays === undefined ? ['ARCHIVE_DIR', 'KEPT_DAYS'] : ['KEPT_DAYS', 'ARCHIVE_DIR'];
+  return [`KEYFOLD_AUDIT_${given} is set without KEYFOLD_AUDIT_${missing}: set both, or neither`];
 }
 
 function findListenConflicts(values: SettingValues): string[] {

@@ -159,6 +159,21 @@ export const SETTINGS = {
     fallback: undefined,
     fallbackMeaning: 'for ever',
   },
+  audit_kept_days: {
+    meaning:
+      'Days that audit records stay in the database; older ones are archived. With `KEYFOLD_AUDIT_ARCHIVE_DIR` or not at all.',
+    placeholder: 'days',
+    parse: parseInteger(1, CENTURY_DAYS),
+    fallback: undefined,
+    fallbackMeaning: 'for ever',
+  },
+  audit_archive_dir: {
+    meaning: 'Directory that archived audit records are written to, as files that can be verified.',
+    placeholder: 'directory',
+    parse: parsePath,
+    fallback: undefined,
+    fallbackMeaning: 'nothing is archived',
+  },
 } as const satisfies Record<string, Setting<unknown>>;
 
 export type SettingName = keyof typeof SETTINGS;

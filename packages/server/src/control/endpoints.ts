@@ -1,6 +1,8 @@
 /** Every endpoint of the management API, in the order in which paths are matched. */
 import { type SearchRooms, searchEndpoint } from './audit/search-endpoint.ts';
 import { type StreamRooms, streamEndpoint } from './audit/stream-endpoint.ts';
+import { type ExportRooms, exportEndpoint } from './audit/export-endpoint.ts';
+import { type HoldRooms, holdEndpoints } from './audit/hold-endpoints.ts';
 import { type BudgetRooms, budgetEndpoints } from './money/budget-endpoints.ts';
 import { type CallRooms, callEndpoints } from './money/call-endpoints.ts';
 import { type CatalogRooms, catalogEndpoints } from './money/catalog-endpoints.ts';
@@ -36,6 +38,8 @@ export type EndpointRooms = OwnRooms &
   CorrectionRooms &
   SearchRooms &
   StreamRooms &
+  ExportRooms &
+  HoldRooms &
   LeakEndpointRooms;
 
 /** Served beside the model calls, wherever the management API listens: clients of `/v1` expect them there. */
@@ -63,5 +67,7 @@ export function controlEndpoints(rooms: EndpointRooms): readonly Endpoint[] {
     correctionEndpoint(rooms),
     searchEndpoint(rooms),
     streamEndpoint(rooms),
+    exportEndpoint(rooms),
+    ...holdEndpoints(rooms),
   ];
 }

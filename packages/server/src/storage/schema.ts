@@ -150,4 +150,27 @@ export interface Schema extends MoneySchema {
   };
   /** `head` is 32 bytes. On SQLite, which has one node, the sequence alone is the key. */
   audit_records: { node: Integer; sequence: Integer; at: Integer; record: string; head: Uint8Array };
+  /** Signed heads of the chains. `note` is the whole signed note. */
+  audit_checkpoints: { node: Integer; size: Integer; at: Integer; head: string; note: string };
+  /** What was taken out of `audit_records`, and which file has it; `head` is that after the last, base64url. */
+  audit_archives: {
+    node: Integer;
+    first: Integer;
+    last: Integer;
+    head: string;
+    sha256: string;
+    file: string;
+    at: Integer;
+  };
+  /** While one is not released, nothing is archived. */
+  audit_holds: {
+    id: string;
+    organization_id: string;
+    reason: string;
+    created_by: string;
+    created_at: Integer;
+    released_by: string | null;
+    released_at: NullableInteger;
+    mac: string;
+  };
 }

@@ -9,6 +9,8 @@ import { smallCalls } from './0005-small-calls.ts';
 import { idempotentCalls } from './0006-idempotent-calls.ts';
 import { credit } from './0007-credit.ts';
 import { holdingLess } from './0008-holding-less.ts';
+import { auditCheckpoints } from './0009-audit-checkpoints.ts';
+import { auditArchives } from './0010-audit-archives.ts';
 import { auditSearch } from './0012-audit-search.ts';
 import type { Migration } from './migration-shape.ts';
 import type { MigrationSql } from './pending.ts';
@@ -23,6 +25,8 @@ const MIGRATIONS: readonly Migration[] = [
   idempotentCalls,
   credit,
   holdingLess,
+  auditCheckpoints,
+  auditArchives,
   auditSearch,
 ];
 

@@ -1,0 +1,14 @@
+/** `keyfold audit`: the audit log as evidence. One line here for each of its commands. */
+import type { Command } from 'commander';
+import type { Context } from '../../context.ts';
+import { addGroup } from '../../help.ts';
+import { addAuditExport } from './export.ts';
+import { addAuditHolds } from './holds.ts';
+import { addAuditVerify } from './verify.ts';
+
+export function addAudit(program: Command, context: Context): void {
+  const audit = addGroup(program, 'audit', 'The audit log: export it, verify it, keep it.');
+  addAuditExport(audit, context);
+  addAuditVerify(audit, context);
+  addAuditHolds(audit, context);
+}
