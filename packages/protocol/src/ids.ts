@@ -15,6 +15,10 @@ export const ID_PREFIXES = {
   rotation: 'rot',
   creditAccount: 'cra',
   creditEntry: 'cre',
+  alertRule: 'arl',
+  firing: 'fir',
+  webhook: 'whk',
+  message: 'msg',
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;

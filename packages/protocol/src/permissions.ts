@@ -35,6 +35,8 @@ export const CONTROL_PERMISSIONS = [
   'usage:write',
   'audit:read',
   'leaks:write',
+  'alerts:read',
+  'alerts:write',
 ] as const;
 
 export type DataPermission = (typeof DATA_PERMISSIONS)[number];
