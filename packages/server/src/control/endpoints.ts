@@ -1,4 +1,7 @@
 /** Every endpoint of the management API, in the order in which paths are matched. */
+import { type FiringRooms, firingEndpoints } from './alerts/firing-endpoints.ts';
+import { type RuleRooms, ruleEndpoints } from './alerts/rule-endpoints.ts';
+import { type WebhookRooms, webhookEndpoints } from './alerts/webhook-endpoints.ts';
 import { type AuditRooms, auditEndpoint } from './audit-endpoint.ts';
 import { type BudgetRooms, budgetEndpoints } from './money/budget-endpoints.ts';
 import { type CallRooms, callEndpoints } from './money/call-endpoints.ts';
@@ -12,6 +15,7 @@ import type { Endpoint } from './endpoint.ts';
 import { type KeyRooms, keyEndpoints } from './keys/key-endpoints.ts';
 import { type LeakEndpointRooms, leakEndpoint } from './leaks/leak-endpoint.ts';
 import { type ProjectRooms, projectEndpoints } from './project-endpoints.ts';
+import { type ResumeRooms, resumeEndpoint } from './keys/resume-endpoint.ts';
 import { type RotationRooms, rotationEndpoints, selfRotationEndpoint } from './keys/rotation-endpoints.ts';
 import { type SelfRooms, selfEndpoints } from './keys/self-endpoints.ts';
 import { type RouteRooms, routeEndpoints } from './routes/route-endpoints.ts';
@@ -34,7 +38,11 @@ export type EndpointRooms = OwnRooms &
   CallRooms &
   CorrectionRooms &
   AuditRooms &
-  LeakEndpointRooms;
+  LeakEndpointRooms &
+  ResumeRooms &
+  RuleRooms &
+  FiringRooms &
+  WebhookRooms;
 
 /** Served beside the model calls, wherever the management API listens: clients of `/v1` expect them there. */
 export function ownEndpoints(rooms: OwnRooms): readonly Endpoint[] {
@@ -48,6 +56,7 @@ export function controlEndpoints(rooms: EndpointRooms): readonly Endpoint[] {
     verifyEndpoint(rooms),
     ...keyEndpoints(rooms),
     ...rotationEndpoints(rooms),
+    resumeEndpoint(rooms),
     leakEndpoint(rooms),
     ...projectEndpoints(rooms),
     ...budgetEndpoints(rooms),
@@ -60,5 +69,8 @@ export function controlEndpoints(rooms: EndpointRooms): readonly Endpoint[] {
     ...callEndpoints(rooms),
     correctionEndpoint(rooms),
     auditEndpoint(rooms),
+    ...ruleEndpoints(rooms),
+    ...firingEndpoints(rooms),
+    ...webhookEndpoints(rooms),
   ];
 }
