@@ -59,8 +59,8 @@ export class AuditFollower {
   /** Where nobody has judged anything yet, it begins now; a node that came later is judged from its first record. */
   async #findNodes(): Promise<void> {
     const positions = await this.#positions.positions();
-    const isFirst = positions.size === 0 && this.#given.size === 0;
-    for (let node = await this.#nodeAfter(0); node !== undefined; node = await this.#nodeAfter(node)) {
+    const isFirst = positions.size === 0 && this.#lookedAtMs === -Infinity;
+    for (const node of await this.#listNodes()) {
       if (this.#given.has(node)) continue;
       const judged = positions.get(node) ?? (isFirst ? await this.#lastOf(node) : 0);
       await this.#learn(node, judged);
@@ -93,20 +93,25 @@ export class AuditFollower {
     }
   }
 
-  async #nodeAfter(node: number): Promise<number | undefined> {
+  async #listNodes(): Promise<ReadonlySet<number>> {
+    const nodes = new Set([this.#database.node]);
     // An embedded database has one node, and no index of it.
-    if (this.#database.dialect === 'sqlite') return node === 0 ? this.#database.node : undefined;
-    const [next] = await this.#database.read(
-      (db) =>
-        db
-          .selectFrom('audit_records')
-          .select('node')
-          .where('node', '>', BigInt(node))
-          .orderBy('node')
-          .limit(1),
-      'report',
-    );
-    return next === undefined ? undefined : Number(next.node);
+    if (this.#database.dialect === 'sqlite') return nodes;
+    for (let after = 0; ;) {
+      const [next] = await this.#database.read(
+        (db) =>
+          db
+            .selectFrom('audit_records')
+            .select('node')
+            .where('node', '>', BigInt(after))
+            .orderBy('node')
+            .limit(1),
+        'report',
+      );
+      if (next === undefined) return nodes;
+      after = Number(next.node);
+      nodes.add(after);
+    }
   }
 
   async #lastOf(node: number): Promise<number> {

@@ -15,7 +15,9 @@ export interface Received {
 /** A status, with where it sends to; or nothing at all until it is stopped. */
 export type Behaviour = number | { readonly redirectTo: string } | 'silence';
 
-export interface Receiver extends AsyncDisposable {
+export interface Receiver {
+  stop(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
   readonly url: string;
   readonly received: readonly Received[];
   /** For the next messages, one each; then 200. */
@@ -52,7 +54,14 @@ export async function startReceiver(): Promise<Receiver> {
   const server = createServer((incoming, outgoing) => void answer(incoming, outgoing));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
+  let stopping: Promise<unknown> | undefined;
+  const stop = async () => {
+    stopping ??= once(server.close(), 'close');
+    server.closeAllConnections();
+    await stopping;
+  };
   return {
+    stop,
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hooks`,
     received,
     script: (...behaviours) => void scripted.push(...behaviours),
@@ -60,11 +69,7 @@ export async function startReceiver(): Promise<Receiver> {
       received.length >= count
         ? Promise.resolve()
         : new Promise((resolve) => void waiting.add({ count, resolve })),
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
+    [Symbol.asyncDispose]: stop,
   };
 }
 
