@@ -1,6 +1,7 @@
 /** Runs one command line: finds the command, turns every outcome into an exit code, and prints errors with what to do. */
 import { Command, CommanderError } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
+import { addAlerts } from './commands/alerts.ts';
 import { addBudgets } from './commands/budgets.ts';
 import { addCredits } from './commands/credits.ts';
 import { addCalls } from './commands/calls.ts';
@@ -15,6 +16,7 @@ import { addProjects } from './commands/projects.ts';
 import { addRoutes } from './commands/routes.ts';
 import { addScan } from './commands/scan.ts';
 import { addServe } from './commands/serve.ts';
+import { addWebhooks } from './commands/webhooks.ts';
 import { addCorrect } from './commands/correct.ts';
 import { addReconcile } from './commands/reconcile.ts';
 import { addUsage } from './commands/usage.ts';
@@ -77,6 +79,8 @@ export function createProgram(context: Context): Command {
     addReconcile,
     addCalls,
     addModels,
+    addAlerts,
+    addWebhooks,
   ]) {
     add(program, context);
   }

@@ -262,7 +262,8 @@ function startAlerts({ core, telemetry }: House, jobs: TimedJobs): AlertDelivere
     fire: (finding) => fireAlert(rooms, finding),
     onEdited: (error) => telemetry.jobFailed('follow audit', error),
   });
-  const follower = new AuditFollower({ ...core, observer });
+  const onUnreadable = (error: Error) => telemetry.jobFailed('follow audit', error);
+  const follower = new AuditFollower({ ...core, observer, onUnreadable });
   const deliverer = new AlertDeliverer(rooms);
   jobs.start([
     { name: 'follow audit', everyMs: JOB_EVERY_MS.audit, run: () => follower.turn() },

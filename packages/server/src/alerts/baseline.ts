@@ -38,12 +38,20 @@ export class KeyHistory {
     const known = this.#facts.get(keyId);
     if (known !== undefined) return known;
     const [row] = await this.#database.read(
-      (db) => db.selectFrom('keys').select(['project_id', 'created_at', 'parent_id']).where('id', '=', keyId),
+      (db) =>
+        db
+          .selectFrom('keys')
+          .select(['organization_id', 'project_id', 'created_at', 'parent_id'])
+          .where('id', '=', keyId),
       'report',
     );
     if (row === undefined) return undefined;
-    const { project_id: projectId, created_at: createdAt, parent_id: parentId } = row;
-    const facts = { projectId, createdAtMs: Number(createdAt), parentId: parentId ?? undefined };
+    const facts = {
+      organizationId: row.organization_id,
+      projectId: row.project_id,
+      createdAtMs: Number(row.created_at),
+      parentId: row.parent_id ?? undefined,
+    };
     this.#facts.set(keyId, facts);
     return facts;
   }
@@ -52,23 +60,27 @@ export class KeyHistory {
   async baselineOf(keyId: string, nowMs: number): Promise<Baseline> {
     const cached = this.#baselines.get(keyId);
     if (cached !== undefined) return cached;
+    const facts = await this.factsOf(keyId);
     const untilHour = Math.floor(nowMs / HOUR_MS) - 1;
     const fromHour = untilHour - BASELINE_HOURS;
+    // Each hour by its name, so that it is looked up for the key's own sources alone.
+    const everyHour = Array.from({ length: BASELINE_HOURS }, (_none, hour) => BigInt(fromHour + hour));
     const [used] = await this.#database.read(
       (db) =>
         db
-          .selectFrom('usage_hours as u')
-          .innerJoin('call_sources as s', 's.no', 'u.source')
-          .select((eb) => [
-            eb.fn.sum<bigint | null>('u.cost_nanos').as('sum'),
-            eb.fn.min('u.start').as('first'),
-          ])
-          .where('u.start', '>=', BigInt(fromHour))
-          .where('u.start', '<', BigInt(untilHour))
-          .where((eb) => eb.or([eb('s.key_id', '=', keyId), eb('s.parent_id', '=', keyId)])),
+          .selectFrom('usage_hours')
+          .select((eb) => [eb.fn.sum<bigint | null>('cost_nanos').as('sum'), eb.fn.min('start').as('first')])
+          .where('start', 'in', everyHour)
+          .where('source', 'in', (eb) =>
+            eb
+              .selectFrom('call_sources')
+              .select('no')
+              .where('organization_id', '=', facts?.organizationId ?? '')
+              .where((or) => or.or([or('key_id', '=', keyId), or('parent_id', '=', keyId)])),
+          ),
       'report',
     );
-    const createdHour = Math.floor(((await this.factsOf(keyId))?.createdAtMs ?? nowMs) / HOUR_MS);
+    const createdHour = Math.floor((facts?.createdAtMs ?? nowMs) / HOUR_MS);
     const firstHour = used?.first === null || used?.first === undefined ? Infinity : Number(used.first);
     const hours = untilHour - Math.max(fromHour, Math.min(createdHour, firstHour));
     const baseline = hours < HISTORY_MIN_HOURS ? FLOOR : { sum: used?.sum ?? 0n, seconds: hours * HOUR_S };

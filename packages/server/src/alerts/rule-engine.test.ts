@@ -62,7 +62,12 @@ const settled = (target: string, cost: bigint, changes: Partial<StoredEvent> = {
   eventOf('call.settled', { target, costUsd: formatUsd(nanos(cost)), ...changes });
 
 function engineWith(rules: readonly Rule[], ports: Partial<EnginePorts> = {}) {
-  const facts: KeyFacts = { projectId: 'prj_1', createdAtMs: 0, parentId: undefined };
+  const facts: KeyFacts = {
+    organizationId: ORGANIZATION,
+    projectId: 'prj_1',
+    createdAtMs: 0,
+    parentId: undefined,
+  };
   const engine = new RuleEngine({
     rulesOf: () => Promise.resolve(rules),
     factsOf: () => Promise.resolve(facts),
@@ -118,7 +123,13 @@ describe('a rule about spend', () => {
   test("counts a child's calls as its parent's", async () => {
     const parentOf = (id: string) => (id.startsWith('key_child') ? 'key_parent' : undefined);
     const { see } = engineWith([ruleOf(threshold(10n * DOLLAR))], {
-      factsOf: (id) => Promise.resolve({ projectId: 'prj_1', createdAtMs: 0, parentId: parentOf(id) }),
+      factsOf: (id) =>
+        Promise.resolve({
+          organizationId: ORGANIZATION,
+          projectId: 'prj_1',
+          createdAtMs: 0,
+          parentId: parentOf(id),
+        }),
     });
     const found = await see(
       opened('res_1', 5n * DOLLAR, { actor: 'key_child1' }),
@@ -186,6 +197,30 @@ describe('a rule about spend', () => {
       [],
     );
     assert.equal((await see(opened('res_3', DOLLAR, at(4_000)))).length, 1);
+  });
+
+  test('counts once what could not be judged at first', async () => {
+    let failures = 2;
+    const baselineOf = () =>
+      failures-- > 0
+        ? Promise.reject(new Error('storage is away'))
+        : Promise.resolve({ sum: 10n * DOLLAR, seconds: 60 });
+    const rules = [
+      ruleOf({ kind: 'spend_spike', multiplePercent: 100, minUsd: nanos(1n), windowS: 60 }),
+      ruleOf(threshold(10n * DOLLAR)),
+      ruleOf({ kind: 'first_seen_model' }),
+    ];
+    const known = { sinceMs: 0, calls: 0, values: [] };
+    const { see } = engineWith(rules, { baselineOf, sightingsOf: () => Promise.resolve(known) });
+    const first = opened('res_1', 6n * DOLLAR);
+    await assert.rejects(see(first), /storage is away/);
+    await assert.rejects(see(first), /storage is away/);
+    assert.deepEqual(
+      (await see(first)).map(({ rule }) => rule.when.kind),
+      ['first_seen_model'],
+    );
+    assert.equal((await see(opened('res_2', 4n * DOLLAR - 1n))).length, 0);
+    assert.equal((await see(opened('res_3', 1n))).length, 2);
   });
 
   test('learns without a word what was judged before a restart', async () => {

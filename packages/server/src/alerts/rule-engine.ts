@@ -43,6 +43,8 @@ export class RuleEngine {
   /** Until when a rule says no more about a subject. */
   readonly #quietUntilMs = new BoundedMap<number>(FIRED_MAX);
   readonly #sightings: SightingMemory;
+  /** Of a record that could not be judged to its end. */
+  #unfinished: Judgement | undefined;
 
   constructor(ports: EnginePorts) {
     this.#ports = ports;
@@ -50,17 +52,27 @@ export class RuleEngine {
   }
 
   async observe(event: StoredEvent, mode: Mode): Promise<Judged> {
+    const found = this.#begin(event, mode);
     if (event.action === 'key.resumed') this.#restart(event.target, event.timeMs);
-    const change = this.#spend.read(event);
     if (event.organizationId === undefined) return NOTHING;
     const rules = await this.#ports.rulesOf(event.organizationId);
     if (rules.length === 0) return NOTHING;
     if (event.action === 'alert.fired') this.#remember(rules, event);
-    const found: Judgement = { event, mode, change, findings: [], sightings: [] };
     const key = refusedKey(event) ?? (event.action.startsWith('call.') ? event.actor : undefined);
     if (key !== undefined) await this.#judgeKey(rules, key, found);
     if (mode === 'judge') await this.#judgeEvent(rules, found);
+    this.#unfinished = undefined;
     return found;
+  }
+
+  /** A record that could not be judged to its end is given again: what it has added must not be added twice. */
+  #begin(event: StoredEvent, mode: Mode): Judgement {
+    const last = this.#unfinished;
+    if (last?.event.node === event.node && last.event.sequence === event.sequence) return last;
+    const change = this.#spend.read(event);
+    const fresh: Sighting[] = [];
+    this.#unfinished = { event, mode, change, findings: [], sightings: [], fresh, done: new Set() };
+    return this.#unfinished;
   }
 
   async #judgeEvent(rules: readonly Rule[], found: Judgement): Promise<void> {
@@ -102,26 +114,25 @@ export class RuleEngine {
 
   /** What this key is seen with for the first time, of the kinds that a rule asks for. */
   async #lookFor(rules: readonly Rule[], subject: string, found: Judgement): Promise<readonly Sighting[]> {
-    const { event, mode } = found;
+    const { event, mode, fresh } = found;
     if (mode === 'learn' || event.action !== 'call.opened') return [];
-    const fresh: Sighting[] = [];
     for (const { kind, value } of sightingsIn(event)) {
       if (value === undefined || !rules.some(({ when }) => when.kind === `first_seen_${kind}`)) continue;
+      if (found.done.has(`${kind} ${subject}`)) continue;
       const seen = { keyId: subject, kind, value, atMs: event.timeMs };
       const { news, calls } = await this.#sightings.look(seen);
+      found.done.add(`${kind} ${subject}`);
       const sighting = { ...seen, calls };
       if (news === 'taught') found.sightings.push(sighting);
-      if (news === 'new') fresh.push(sighting);
-    }
-    // Where no rule may speak now, it is known from here on all the same.
-    for (const sighting of fresh) {
+      if (news !== 'new') continue;
+      fresh.push(sighting);
+      // Where no rule may speak now, it is known from here on all the same.
       const speaks = rules.some(
-        (rule) =>
-          rule.when.kind === `first_seen_${sighting.kind}` && !this.#isQuiet(rule, subject, event.timeMs),
+        (rule) => rule.when.kind === `first_seen_${kind}` && !this.#isQuiet(rule, subject, event.timeMs),
       );
       if (!speaks) found.sightings.push(sighting);
     }
-    return fresh;
+    return fresh.filter(({ keyId }) => keyId === subject);
   }
 
   async #measure(
@@ -134,7 +145,7 @@ export class RuleEngine {
     switch (when.kind) {
       case 'spend_threshold':
       case 'spend_spike': {
-        const window = this.#countSpend(rule, subject, found.change);
+        const window = this.#countSpend(rule, subject, found);
         if (window === undefined) return undefined;
         const spent = nanos(window.sumAt(event.timeMs));
         const measured = await this.#judgeSpend(when, { subject, spent, atMs: event.timeMs });
@@ -144,7 +155,7 @@ export class RuleEngine {
         const refused = refusedKey(event) === undefined ? 0n : countOf(event);
         if (refused === 0n) return undefined;
         const window = this.#windowFor(rule, subject, event.timeMs);
-        window.add(refused, event.timeMs, event.requestId);
+        if (isFirst(found, rule, subject)) window.add(refused, event.timeMs, event.requestId);
         const count = Number(window.sumAt(event.timeMs));
         if (count < when.count) return undefined;
         const measured = { refusals: count, limit: when.count, window_seconds: when.windowS };
@@ -162,12 +173,13 @@ export class RuleEngine {
   }
 
   /** The window that an amount was added to; `undefined` when nothing was added. */
-  #countSpend(rule: Rule, subject: string, change: SpendChange | undefined): SlidingSum | undefined {
+  #countSpend(rule: Rule, subject: string, found: Judgement): SlidingSum | undefined {
+    const { change } = found;
     if (change === undefined) return undefined;
     const window = this.#windowFor(rule, subject, change.atMs);
     // A call from before the window began was never counted in it, so there is nothing to correct.
     if (!window.covers(change.openedAtMs)) return undefined;
-    window.add(change.amount, change.atMs);
+    if (isFirst(found, rule, subject)) window.add(change.amount, change.atMs);
     return change.amount > 0n ? window : undefined;
   }
 
@@ -249,6 +261,17 @@ interface Judgement {
   readonly change: SpendChange | undefined;
   readonly findings: Finding[];
   readonly sightings: Sighting[];
+  /** What was seen for the first time. */
+  readonly fresh: Sighting[];
+  /** What was counted and looked for already. */
+  readonly done: Set<string>;
+}
+
+function isFirst({ done }: Judgement, { id }: Rule, subject: string): boolean {
+  const name = `${id} ${subject}`;
+  if (done.has(name)) return false;
+  done.add(name);
+  return true;
 }
 
 interface Found {

@@ -59,6 +59,7 @@ export interface Rule {
 
 /** What of a key decides which rules are about it. None of it ever changes. */
 export interface KeyFacts {
+  readonly organizationId: string;
   readonly projectId: string;
   readonly createdAtMs: number;
   /** Of a child: its calls count as its parent's. */

@@ -35,6 +35,15 @@ export class SightingStore {
     };
   }
 
+  /** What keys that are no more were seen with. */
+  removeSteps(): SqlStep[] {
+    return (['alert_sightings', 'alert_lessons'] as const).map((table) =>
+      this.#database.step((db) =>
+        db.deleteFrom(table).where('key_id', 'not in', (eb) => eb.selectFrom('keys').select('keys.id')),
+      ),
+    );
+  }
+
   /** Remembers it, and forgets the oldest of its kind where there are too many. Refuses nothing. */
   rememberSteps({ keyId, kind, value, atMs, calls }: Sighting): SqlStep[] {
     return [

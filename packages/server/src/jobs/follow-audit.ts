@@ -1,7 +1,7 @@
 /** Follows the audit chains of all nodes, page by page, and gives every record once and in its order to who observes. */
 import type { AuditObserver } from '../alerts/alert-watch.ts';
 import type { FiringStore } from '../alerts/firing-store.ts';
-import { readEvent } from '../audit/stored-event.ts';
+import { type StoredEvent, readEvent } from '../audit/stored-event.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Database } from '../storage/database.ts';
 
@@ -11,6 +11,11 @@ const READ_BACK_MAX = 200_000;
 /** How often it is asked whether there is a node that was not there before. */
 const NODES_EVERY_MS = 2_000;
 
+interface Row {
+  readonly sequence: bigint;
+  readonly record: string;
+}
+
 export class AuditFollower {
   readonly #database: Database;
   readonly #positions: FiringStore;
@@ -19,13 +24,21 @@ export class AuditFollower {
   /** By node: the last record that was given, and that all was settled up to. */
   readonly #given = new Map<number, number>();
   readonly #settled = new Map<number, number>();
+  readonly #onUnreadable: (error: Error) => void;
   #lookedAtMs = -Infinity;
 
-  constructor(parts: { database: Database; firings: FiringStore; observer: AuditObserver; clock: Clock }) {
+  constructor(parts: {
+    database: Database;
+    firings: FiringStore;
+    observer: AuditObserver;
+    clock: Clock;
+    onUnreadable: (error: Error) => void;
+  }) {
     this.#database = parts.database;
     this.#positions = parts.firings;
     this.#observer = parts.observer;
     this.#clock = parts.clock;
+    this.#onUnreadable = parts.onUnreadable;
   }
 
   /** Gives all that is new, and resolves when it is settled. Where that fails it is gone on with at the next turn. */
@@ -47,10 +60,10 @@ export class AuditFollower {
       }
       const page = await this.#readPage(node, given);
       if (page.length === 0) return;
-      for (const { record } of page) {
-        const event = readEvent(record);
-        await this.#observer.observe(event);
-        given = event.sequence;
+      for (const row of page) {
+        const event = this.#read(node, row);
+        if (event !== undefined) await this.#observer.observe(event);
+        given = Number(row.sequence);
         this.#given.set(node, given);
       }
     }
@@ -85,11 +98,21 @@ export class AuditFollower {
     );
     if (typeof first?.sequence !== 'bigint') return;
     for (let learned = Number(first.sequence) - 1; learned < judged;) {
-      for (const { record } of await this.#readPage(node, learned)) {
-        const event = readEvent(record);
-        learned = event.sequence;
-        if (learned <= judged) await this.#observer.learn(event);
+      for (const row of await this.#readPage(node, learned)) {
+        const event = this.#read(node, row);
+        learned = Number(row.sequence);
+        if (event !== undefined && learned <= judged) await this.#observer.learn(event);
       }
+    }
+  }
+
+  /** What nobody of us has written is told of and passed over: one such record must not blind the rules for good. */
+  #read(node: number, { sequence, record }: Row): StoredEvent | undefined {
+    try {
+      return readEvent(record);
+    } catch (error) {
+      this.#onUnreadable(new Error(`record ${sequence} of node ${node} cannot be read`, { cause: error }));
+      return undefined;
     }
   }
 
@@ -128,12 +151,12 @@ export class AuditFollower {
     return Number(last?.sequence ?? 0n);
   }
 
-  #readPage(node: number, after: number): Promise<{ record: string }[]> {
+  #readPage(node: number, after: number): Promise<Row[]> {
     return this.#database.read(
       (db) =>
         db
           .selectFrom('audit_records')
-          .select('record')
+          .select(['sequence', 'record'])
           .where('node', '=', BigInt(node))
           .where('sequence', '>', BigInt(after))
           .orderBy('sequence')

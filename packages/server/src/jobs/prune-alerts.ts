@@ -1,6 +1,7 @@
-/** Forgets firings and deliveries that are old; the audit log has what was fired. */
+/** Forgets firings and deliveries that are old, and what keys that are no more were seen with; the audit log has what was fired. */
 import type { DeliveryStore } from '../alerts/delivery-store.ts';
 import type { FiringStore } from '../alerts/firing-store.ts';
+import type { SightingStore } from '../alerts/sighting-store.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Database } from '../storage/database.ts';
 
@@ -12,8 +13,13 @@ export async function pruneAlerts(rooms: {
   readonly clock: Clock;
   readonly firings: FiringStore;
   readonly deliveries: DeliveryStore;
+  readonly sightings: SightingStore;
 }): Promise<void> {
   const beforeMs = rooms.clock.nowMs() - ALERTS_KEPT_MS;
-  const steps = [...rooms.firings.removeSteps(beforeMs), ...rooms.deliveries.removeSteps(beforeMs)];
+  const steps = [
+    ...rooms.firings.removeSteps(beforeMs),
+    ...rooms.deliveries.removeSteps(beforeMs),
+    ...rooms.sightings.removeSteps(),
+  ];
   await rooms.database.commit({ steps }, 'soon');
 }

@@ -77,7 +77,11 @@ export function openAlertHouse(database: Database, clock: ManualClock) {
       fire: (finding) => fireAlert(rooms, finding),
       onEdited: (error) => void edited.push(error.message),
     });
-    return new AuditFollower({ ...rooms, observer });
+    return new AuditFollower({
+      ...rooms,
+      observer,
+      onUnreadable: (error) => void edited.push(error.message),
+    });
   };
   let follower = follow();
   let calls = 0;

@@ -302,6 +302,32 @@ for (const kind of DATABASE_KINDS) {
       await house.alertRules.list(key.organizationId);
     });
 
+    test('is not kept from happening by a record that cannot be read', async () => {
+      const key = await house.newKey();
+      const rule = await house.newRule(threshold(1n), ONE_KEY(key.id));
+      await house.follow();
+      house.edited.length = 0;
+      await house.open(key, 0n);
+      await database.barrier();
+      const spoil = database.step((db) =>
+        db
+          .updateTable('audit_records')
+          .set({ record: '[1,' })
+          .where('node', '=', BigInt(database.node))
+          .where('sequence', '=', (eb) =>
+            eb
+              .selectFrom('audit_records as last')
+              .select((last) => last.fn.max('last.sequence').as('sequence'))
+              .where('last.node', '=', BigInt(database.node)),
+          ),
+      );
+      await database.commit({ steps: [spoil] });
+      await house.open(key, DOLLAR);
+      await house.follow();
+      assert.equal((await house.firingsOf(rule)).length, 1);
+      assert.ok(house.edited.some((message) => message.includes('cannot be read')));
+    });
+
     test('is forgotten once it is old', async () => {
       clock.advance(ALERTS_KEPT_MS + 86_400_000);
       await pruneAlerts(house);
