@@ -31,6 +31,8 @@ export class AlertDeliverer {
   readonly #rooms: DeliverRooms;
   /** By webhook. */
   readonly #running = new Map<string, Promise<void>>();
+  /** How tries have ended that could not be written down yet; no more than were sent at once. */
+  readonly #unwritten: (() => Promise<unknown>)[] = [];
 
   constructor(rooms: DeliverRooms) {
     this.#rooms = rooms;
@@ -39,6 +41,11 @@ export class AlertDeliverer {
   /** Begins what is due, and waits for none of it: who is slow keeps nobody waiting. */
   async turn(): Promise<void> {
     const { deliveries, clock, telemetry } = this.#rooms;
+    // Before anything else is sent: what a receiver has taken must not be taken for due.
+    for (let write = this.#unwritten[0]; write !== undefined; write = this.#unwritten[0]) {
+      await write();
+      this.#unwritten.shift();
+    }
     const room = AT_ONCE_MAX - this.#running.size;
     if (room <= 0) return;
     const due = await deliveries.listDue(clock.nowMs(), { busy: [...this.#running.keys()], limit: room });
@@ -66,7 +73,11 @@ export class AlertDeliverer {
     telemetry.webhookTried(tried.state === 'pending' ? 'retried' : tried.state);
     const isGone = outcome !== undefined && outcome.status === GONE;
     const steps = isGone && webhook !== undefined ? this.#disable(webhook, nowMs) : [];
-    await deliveries.end(delivery, tried, steps);
+    const write = () => deliveries.end(delivery, tried, steps);
+    await write().catch((error: unknown) => {
+      this.#unwritten.push(write);
+      throw error;
+    });
   }
 
   /** `undefined`: there is nobody to send it to. */

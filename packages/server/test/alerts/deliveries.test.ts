@@ -135,6 +135,37 @@ for (const kind of DATABASE_KINDS) {
       assert.deepEqual(await stateOf(id), ['delivered', 2, 200, undefined]);
     });
 
+    test('that were taken are not sent again, although that could not be written down at once', async () => {
+      await using receiver = await startReceiver();
+      const id = await house.newDelivery(await house.newWebhook(receiver.url));
+      let failures = 2;
+      const faulty = new Proxy(database, {
+        get: (target, name) => {
+          const value: unknown = Reflect.get(target, name, target);
+          if (name !== 'commit') return typeof value === 'function' ? value.bind(target) : value;
+          // The lease is written, and how the try has ended is not, twice.
+          const commit: Database['commit'] = (unit, urgency) => {
+            const isEnding =
+              receiver.received.length > 0 &&
+              unit.steps.some((step) => 'values' in step && step.values.includes(id));
+            return isEnding && failures-- > 0
+              ? Promise.reject(new Error('disk full'))
+              : target.commit(unit, urgency);
+          };
+          return commit;
+        },
+      });
+      const other = openAlertHouse(faulty, clock);
+      await turn(other);
+      assert.deepEqual(await stateOf(id), ['pending', 1, undefined, undefined]);
+      clock.advance(LEASE_MS);
+      await assert.rejects(turn(other), /disk full/);
+      await turn(other);
+      assert.deepEqual(await stateOf(id), ['delivered', 1, 200, undefined]);
+      assert.equal(receiver.received.length, 1);
+      await other.webhookPools.destroy();
+    });
+
     test('follow no redirect', async () => {
       await using receiver = await startReceiver();
       await using elsewhere = await startReceiver();

@@ -92,6 +92,8 @@ describeOnEachDatabase('the API of alerts', (keyfold) => {
     assert.equal(made.status, 201);
     const secret = textAt(made, 'secret');
     assert.match(secret, /^whsec_/);
+    const event = await findEvent(keyfold(), { action: 'webhook.created', target: textAt(made, 'id') });
+    assert.deepEqual(event['detail'], { name: 'pager', origin: 'https://example.org' });
     const one = `${path}/${textAt(made, 'id')}`;
     assert.ok(!(await keyfold().request('GET', one)).text.includes(secret));
     const rotated = await keyfold().request('POST', `${one}/rotate`);

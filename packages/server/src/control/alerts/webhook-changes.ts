@@ -63,7 +63,13 @@ export async function createWebhook(
   key.fill(0);
   return {
     steps: [step],
-    events: [{ action: 'webhook.created', target: webhook.id, detail: { name: body.name, url: body.url } }],
+    events: [
+      {
+        action: 'webhook.created',
+        target: webhook.id,
+        detail: { name: body.name, origin: originOf(webhook) },
+      },
+    ],
     isAdditive: true,
     reply: { status: 201, body: { ...renderWebhook(webhook), secret } },
   };
@@ -90,8 +96,8 @@ export function updateWebhook(
       action: 'webhook.updated',
       target: webhook.id,
       detail: {
-        before: { name: before.name, url: before.url, enabled: before.disabledAtMs === undefined },
-        after: { name: webhook.name, url: webhook.url, enabled: isEnabled },
+        before: { name: before.name, origin: originOf(before), enabled: before.disabledAtMs === undefined },
+        after: { name: webhook.name, origin: originOf(webhook), enabled: isEnabled },
       },
     },
   });
@@ -164,4 +170,9 @@ function secretsOf({ webhooks, clock }: WebhookRooms, webhook: SealedWebhook): W
   if (current === undefined) throw new TypeError('a webhook has a secret');
   if (previous === undefined || webhook.previous === undefined) return { current };
   return { current, previous: { key: previous, untilMs: webhook.previous.untilMs } };
+}
+
+/** For the audit log: the path of a receiver's URL may be known to few. */
+function originOf({ url }: Webhook): string {
+  return URL.canParse(url) ? new URL(url).origin : '';
 }
