@@ -13,6 +13,8 @@ import type { SightingStore } from './sighting-store.ts';
 
 /** What follows the audit log gives its records to this. */
 export interface AuditObserver {
+  /** There is nothing to look for now: what comes meanwhile need not be given. */
+  isIdle(): Promise<boolean>;
   /** How far back it wants to learn. */
   historyMs(): Promise<number>;
   /** A record that was judged before a restart: it fills the windows, and nothing fires. */
@@ -55,6 +57,10 @@ export class AlertWatch implements AuditObserver {
       baselineOf: (keyId, nowMs) => history.baselineOf(keyId, nowMs),
       sightingsOf: (keyId, kind) => parts.sightings.load(keyId, kind),
     });
+  }
+
+  isIdle(): Promise<boolean> {
+    return this.#rules.isEmpty(this.#onEdited);
   }
 
   historyMs(): Promise<number> {

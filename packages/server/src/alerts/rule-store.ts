@@ -47,11 +47,12 @@ export class RuleStore {
 
   /** The rules that are on. Of one that was edited outside Keyfold `onEdited` hears; the others are followed. */
   async followed(organizationId: string, onEdited: (error: Error) => void): Promise<readonly Rule[]> {
-    const nowMs = this.#clock.monotonicMs();
-    if (this.#followed === undefined || nowMs - this.#followed.readAtMs >= RULES_AGE_MAX_MS) {
-      this.#followed = { readAtMs: nowMs, rules: await this.#readFollowed(onEdited) };
-    }
-    return this.#followed.rules.get(organizationId) ?? [];
+    return (await this.#read(onEdited)).get(organizationId) ?? [];
+  }
+
+  /** No rule is on, in any organization. One that this process makes is seen at once. */
+  async isEmpty(onEdited: (error: Error) => void): Promise<boolean> {
+    return (await this.#read(onEdited)).size === 0;
   }
 
   /** The longest time that any rule looks back; 0 where none does. */
@@ -130,6 +131,14 @@ export class RuleStore {
       updated_at: rule.updatedAtMs,
     };
     return { ...row, mac: this.#mac.sign('alert_rules', macFields(row)) };
+  }
+
+  async #read(onEdited: (error: Error) => void): Promise<ReadonlyMap<string, readonly Rule[]>> {
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#followed === undefined || nowMs - this.#followed.readAtMs >= RULES_AGE_MAX_MS) {
+      this.#followed = { readAtMs: nowMs, rules: await this.#readFollowed(onEdited) };
+    }
+    return this.#followed.rules;
   }
 
   async #readFollowed(onEdited: (error: Error) => void): Promise<Map<string, Rule[]>> {

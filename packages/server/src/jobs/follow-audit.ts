@@ -52,6 +52,8 @@ export class AuditFollower {
   }
 
   async #follow(node: number): Promise<void> {
+    // Where there are no rules, nobody pays for them.
+    if (await this.#observer.isIdle()) this.#given.set(node, await this.#lastOf(node));
     for (let given = this.#given.get(node) ?? 0; ;) {
       if (this.#settled.get(node) !== given) {
         await this.#observer.settle();

@@ -113,6 +113,7 @@ export function openAlertHouse(database: Database, clock: ManualClock) {
           audit.step({ ...event, decision: 'allowed', organizationId }),
         ],
       });
+      rooms.alertRules.forget();
       return rule;
     },
     newWebhook: async (url: string): Promise<Webhook> => {
