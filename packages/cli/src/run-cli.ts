@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { addAudit } from './commands/audit/audit.ts';
+import { addAlerts } from './commands/alerts.ts';
 import { addBudgets } from './commands/budgets.ts';
 import { addCredits } from './commands/credits.ts';
 import { addCalls } from './commands/calls.ts';
@@ -16,6 +17,7 @@ import { addProjects } from './commands/projects.ts';
 import { addRoutes } from './commands/routes.ts';
 import { addScan } from './commands/scan.ts';
 import { addServe } from './commands/serve.ts';
+import { addWebhooks } from './commands/webhooks.ts';
 import { addCorrect } from './commands/correct.ts';
 import { addReconcile } from './commands/reconcile.ts';
 import { addUsage } from './commands/usage.ts';
@@ -79,6 +81,8 @@ export function createProgram(context: Context): Command {
     addCalls,
     addModels,
     addAudit,
+    addAlerts,
+    addWebhooks,
   ]) {
     add(program, context);
   }

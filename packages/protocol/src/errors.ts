@@ -64,6 +64,12 @@ export const ERRORS = {
     retry: 'after-change',
     title: 'The key may not do this.',
   },
+  key_suspended: {
+    status: 403,
+    fault: 'operator',
+    retry: 'after-change',
+    title: 'An alert rule has suspended the key until somebody resumes it.',
+  },
   model_not_allowed: {
     status: 403,
     fault: 'client',

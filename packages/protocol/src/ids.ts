@@ -16,6 +16,10 @@ export const ID_PREFIXES = {
   creditAccount: 'cra',
   creditEntry: 'cre',
   auditHold: 'hld',
+  alertRule: 'arl',
+  firing: 'fir',
+  webhook: 'whk',
+  message: 'msg',
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;

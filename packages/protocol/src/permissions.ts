@@ -36,6 +36,8 @@ export const CONTROL_PERMISSIONS = [
   'audit:read',
   'audit:write',
   'leaks:write',
+  'alerts:read',
+  'alerts:write',
 ] as const;
 
 export type DataPermission = (typeof DATA_PERMISSIONS)[number];

@@ -74,6 +74,14 @@ export interface SigningBody {
   readonly public_key?: string;
 }
 
+export interface KeyBreaker {
+  readonly state: 'suspended' | 'throttled';
+  readonly rule_id: string;
+  readonly since: string;
+  /** Of a throttled key. */
+  readonly requests_per_minute: number | null;
+}
+
 /** Everything about a key but its secret. */
 export interface Key {
   readonly object: 'key';
@@ -91,6 +99,8 @@ export interface Key {
   readonly expires_at: string | null;
   /** Set while the key is held because it was reported as leaked. */
   readonly quarantined_at: string | null;
+  /** What an alert rule has done to the key, until somebody resumes it. */
+  readonly breaker: KeyBreaker | null;
   readonly revoked_at: string | null;
   /** Of a short-lived key, the key that made it. */
   readonly parent_id: string | null;

@@ -107,6 +107,7 @@ export class StandInGateway {
       created_at: at(startsAtMs),
       not_before: null,
       quarantined_at: null,
+      breaker: null,
       parent_id: null,
       canary: false,
       signing: null,

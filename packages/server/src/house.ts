@@ -1,5 +1,10 @@
 /** Opens the rooms of a process, from storage up, each with what it needs and no more. */
 import { join } from 'node:path';
+import { DeliveryStore } from './alerts/delivery-store.ts';
+import { FiringStore } from './alerts/firing-store.ts';
+import { RuleStore } from './alerts/rule-store.ts';
+import { SightingStore } from './alerts/sighting-store.ts';
+import { WebhookStore } from './alerts/webhook-store.ts';
 import { HoldStore } from './audit/archive/hold-store.ts';
 import { AuditLog } from './audit/audit-log.ts';
 import { RefusalSummary } from './audit/refusal-summary.ts';
@@ -45,6 +50,7 @@ import { createLogger } from './telemetry/logger.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { Telemetry } from './telemetry/telemetry.ts';
 import { DEFAULT_POOL_LIMITS, UpstreamPools } from './upstream/pools.ts';
+import { WebhookPools } from './upstream/webhook-pools.ts';
 import { TargetHealth } from './upstream/target-health.ts';
 
 export type House = Awaited<ReturnType<typeof openHouse>>;
@@ -87,6 +93,7 @@ export async function openHouse(config: Config) {
   const telemetry = new Telemetry(log, metrics);
   const core = {
     clock,
+    random,
     mac,
     auditMac,
     newId,
@@ -112,6 +119,12 @@ export async function openHouse(config: Config) {
     prices: new PriceStore(database, clock),
     projects: new ProjectStore(database),
     routes: new RouteStore({ database, mac, clock }),
+    alertRules: new RuleStore({ database, mac, clock }),
+    firings: new FiringStore(database),
+    sightings: new SightingStore(database),
+    webhooks: new WebhookStore({ database, sealer, mac }),
+    deliveries: new DeliveryStore(database),
+    webhookPools: new WebhookPools(config.webhookNetworks),
     health,
     measured: new MeasuredCosts(),
     balancer: new Balancer(),

@@ -17,9 +17,14 @@ import type { Denial } from './kernel/denial.ts';
 import { Fault } from './kernel/fault.ts';
 import { addHealthEndpoints, addOperatorEndpoints } from './http/public-endpoints.ts';
 import { renderWelcome } from './http/welcome.ts';
+import { AlertWatch } from './alerts/alert-watch.ts';
 import { alertBudgets } from './jobs/alert-budgets.ts';
 import { alertEndingVersions } from './jobs/alert-ending-versions.ts';
 import { archiveOldAudit } from './jobs/archive-audit.ts';
+import { AlertDeliverer } from './jobs/deliver-alerts.ts';
+import { fireAlert } from './jobs/fire-alert.ts';
+import { AuditFollower } from './jobs/follow-audit.ts';
+import { pruneAlerts } from './jobs/prune-alerts.ts';
 import { pruneOldCalls } from './jobs/prune-calls.ts';
 import { pruneChildren } from './jobs/prune-children.ts';
 import { pruneIdempotency } from './jobs/prune-idempotency.ts';
@@ -58,6 +63,9 @@ const JOB_EVERY_MS = {
   idempotency: 600_000,
   secrets: 60_000,
   children: 3_600_000,
+  audit: 250,
+  deliveries: 500,
+  alerts: 3_600_000,
   calls: 10_000,
   archive: 600_000,
 };
@@ -89,6 +97,7 @@ async function runHouse(config: Config, house: House, output: Output): Promise<R
     detail: { version: VERSION },
   });
   const jobs = startJobs(house, recovery, config);
+  const deliverer = startAlerts(house, jobs);
   const scheme = config.tls === undefined ? 'http' : 'https';
   const url = `${scheme}://${urlHost(config.listen)}:${ports[0]}`;
   const controlUrl =
@@ -112,6 +121,9 @@ async function runHouse(config: Config, house: House, output: Output): Promise<R
       core.counter.close();
       await jobs.stop();
       await auditThread.close();
+      // Messages that are being sent are tried again by whoever comes next, under the same ids.
+      await core.webhookPools.destroy();
+      await deliverer.drain();
       try {
         while (core.ledger.postponed > 0) await core.ledger.retryPostponed();
         await core.refusals.flush();
@@ -264,6 +276,25 @@ function startJobs(house: House, recovery: Recovery, config: Config): TimedJobs 
     jobs.start([{ name: 'archive audit records', everyMs: JOB_EVERY_MS.archive, run }]);
   }
   return jobs;
+}
+
+/** Follows the audit log for the alert rules, and delivers what they tell. */
+function startAlerts({ core, telemetry }: House, jobs: TimedJobs): AlertDeliverer {
+  const rooms = { ...core, telemetry };
+  const observer = new AlertWatch({
+    ...core,
+    fire: (finding) => fireAlert(rooms, finding),
+    onEdited: (error) => telemetry.jobFailed('follow audit', error),
+  });
+  const onUnreadable = (error: Error) => telemetry.jobFailed('follow audit', error);
+  const follower = new AuditFollower({ ...core, observer, onUnreadable });
+  const deliverer = new AlertDeliverer(rooms);
+  jobs.start([
+    { name: 'follow audit', everyMs: JOB_EVERY_MS.audit, run: () => follower.turn() },
+    { name: 'deliver alerts', everyMs: JOB_EVERY_MS.deliveries, run: () => deliverer.turn() },
+    { name: 'prune alerts', everyMs: JOB_EVERY_MS.alerts, run: () => pruneAlerts(core) },
+  ]);
+  return deliverer;
 }
 
 /** A reservation that cannot be resolved is no reason not to serve. */

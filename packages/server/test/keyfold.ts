@@ -59,6 +59,8 @@ export const CONFIG = {
 export async function startTestKeyfold(
   kind: DatabaseKind,
   overrides: Partial<Config> = {},
+  /** What is in the database before the server starts. */
+  prepare: (config: Config) => Promise<void> = () => Promise.resolve(),
 ): Promise<TestKeyfold> {
   const dataDir = mkdtempSync(join(tmpdir(), 'keyfold-server-'));
   const place = kind.name === 'postgres' ? await kind.create() : undefined;
@@ -70,6 +72,7 @@ export async function startTestKeyfold(
   await initKeyfold(config, silence);
   const adminKey = readFileSync(adminKeyFile, 'utf8').trim();
   const strangerKey = await addOrganization(config);
+  await prepare(config);
   const running = await startKeyfold(config, silence);
   const stop = async () => {
     await running.stop();

@@ -6,6 +6,8 @@ import type { Session } from '../remote/session.ts';
 export interface Noun {
   /** `credential`, as in `keyfold credentials list`. */
   readonly name: string;
+  /** The command that lists them, where it is not made of the name. */
+  readonly listedBy?: string;
   readonly path: string;
   /** What its ids begin with; what does not is a name. */
   readonly idPrefix: string;
@@ -33,7 +35,7 @@ export async function findId(session: Session, noun: Noun, idOrName: string): Pr
     if (answer['has_more'] !== true || after === undefined) break;
   }
   throw new CommandFailure(EXIT.notFound, `There is no ${noun.name} of that name.`, {
-    advice: `keyfold ${noun.name}s list shows their names and ids.`,
+    advice: `${noun.listedBy ?? `keyfold ${noun.name}s list`} shows their names and ids.`,
   });
 }
 

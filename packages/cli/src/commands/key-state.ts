@@ -1,5 +1,5 @@
 /** What a key is at this moment, and which of its versions still work, in words for people. */
-import { type JsonObject, objectsOf } from '../remote/json.ts';
+import { type JsonObject, memberAt, objectsOf } from '../remote/json.ts';
 
 export type VersionState = 'current' | 'in grace' | 'ended';
 
@@ -9,6 +9,7 @@ export function stateOf(key: JsonObject): string {
   const states = [
     ...(isText(key['revoked_at']) ? ['revoked'] : []),
     ...(isText(key['quarantined_at']) ? ['quarantined'] : []),
+    ...(memberAt(key, 'breaker.state') === 'suspended' ? ['suspended'] : []),
     ...(isOver(key['expires_at']) ? ['expired'] : []),
     ...(isText(key['not_before']) && !isOver(key['not_before']) ? ['not yet valid'] : []),
     ...(key['canary'] === true ? ['canary'] : []),

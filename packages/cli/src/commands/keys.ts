@@ -13,6 +13,7 @@ import { renderFields } from '../terminal/table.ts';
 import { type KeyOptions, addKeyOptions, toKeyBody } from './key-options.ts';
 import { KEYS_PATH, pathOfKey } from './key-path.ts';
 import { addEndVersion, addRotate, addRotateSigningSecret } from './keys-rotate.ts';
+import { addResume } from './keys-resume.ts';
 import { refuseArguments } from './refuse-arguments.ts';
 import { KEY_LIST, renderKey, renderSecrets, signingSecretOf } from './show-key.ts';
 
@@ -24,7 +25,7 @@ export function addKeys(program: Command, context: Context): void {
   addExamples(keys, 'keyfold keys list');
   for (const add of [addCreate, addList, addShow, addUpdate]) add(keys, context);
   for (const add of [addRotate, addEndVersion, addRotateSigningSecret]) add(keys, context);
-  for (const add of [addRevoke, addVerify]) add(keys, context);
+  for (const add of [addResume, addRevoke, addVerify]) add(keys, context);
 }
 
 interface CreateOptions extends KeyOptions, RemoteOptions {

@@ -20,6 +20,7 @@ const KEY: Key = {
   expiresAtMs: undefined,
   revokedAtMs: undefined,
   quarantinedAtMs: undefined,
+  breaker: undefined,
   autoRotate: false,
   rotationIntervalS: 86_400,
   metadata: undefined,

@@ -3,6 +3,9 @@ import { type SearchRooms, searchEndpoint } from './audit/search-endpoint.ts';
 import { type StreamRooms, streamEndpoint } from './audit/stream-endpoint.ts';
 import { type ExportRooms, exportEndpoint } from './audit/export-endpoint.ts';
 import { type HoldRooms, holdEndpoints } from './audit/hold-endpoints.ts';
+import { type FiringRooms, firingEndpoints } from './alerts/firing-endpoints.ts';
+import { type RuleRooms, ruleEndpoints } from './alerts/rule-endpoints.ts';
+import { type WebhookRooms, webhookEndpoints } from './alerts/webhook-endpoints.ts';
 import { type BudgetRooms, budgetEndpoints } from './money/budget-endpoints.ts';
 import { type CallRooms, callEndpoints } from './money/call-endpoints.ts';
 import { type CatalogRooms, catalogEndpoints } from './money/catalog-endpoints.ts';
@@ -15,6 +18,7 @@ import type { Endpoint } from './endpoint.ts';
 import { type KeyRooms, keyEndpoints } from './keys/key-endpoints.ts';
 import { type LeakEndpointRooms, leakEndpoint } from './leaks/leak-endpoint.ts';
 import { type ProjectRooms, projectEndpoints } from './project-endpoints.ts';
+import { type ResumeRooms, resumeEndpoint } from './keys/resume-endpoint.ts';
 import { type RotationRooms, rotationEndpoints, selfRotationEndpoint } from './keys/rotation-endpoints.ts';
 import { type SelfRooms, selfEndpoints } from './keys/self-endpoints.ts';
 import { type RouteRooms, routeEndpoints } from './routes/route-endpoints.ts';
@@ -40,7 +44,11 @@ export type EndpointRooms = OwnRooms &
   StreamRooms &
   ExportRooms &
   HoldRooms &
-  LeakEndpointRooms;
+  LeakEndpointRooms &
+  ResumeRooms &
+  RuleRooms &
+  FiringRooms &
+  WebhookRooms;
 
 /** Served beside the model calls, wherever the management API listens: clients of `/v1` expect them there. */
 export function ownEndpoints(rooms: OwnRooms): readonly Endpoint[] {
@@ -54,6 +62,7 @@ export function controlEndpoints(rooms: EndpointRooms): readonly Endpoint[] {
     verifyEndpoint(rooms),
     ...keyEndpoints(rooms),
     ...rotationEndpoints(rooms),
+    resumeEndpoint(rooms),
     leakEndpoint(rooms),
     ...projectEndpoints(rooms),
     ...budgetEndpoints(rooms),
@@ -69,5 +78,8 @@ export function controlEndpoints(rooms: EndpointRooms): readonly Endpoint[] {
     streamEndpoint(rooms),
     exportEndpoint(rooms),
     ...holdEndpoints(rooms),
+    ...ruleEndpoints(rooms),
+    ...firingEndpoints(rooms),
+    ...webhookEndpoints(rooms),
   ];
 }

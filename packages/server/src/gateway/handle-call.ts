@@ -3,7 +3,7 @@ import { checkNetwork, checkPermission } from '../access/authorize.ts';
 import type { RefusalSummary } from '../audit/refusal-summary.ts';
 import { Denial } from '../kernel/denial.ts';
 import { Fault } from '../kernel/fault.ts';
-import { type Principal, keysOf } from '../keys/key.ts';
+import { type Principal, limitSubjectsOf } from '../keys/key.ts';
 import type { Endpoint } from '../providers/provider.ts';
 import type { Visitor } from '../signing/door.ts';
 import type { ClientExchange } from './client-exchange.ts';
@@ -82,7 +82,7 @@ function refuse(
     return;
   }
   const { principal } = visitor;
-  exchange.refuse(denial, rateHeaders(rooms.limiter.peek(keysOf(principal))));
+  exchange.refuse(denial, rateHeaders(rooms.limiter.peek(limitSubjectsOf(principal))));
   const recorded = rooms.audit.record({
     action: 'call.refused',
     actor: principal.key.id,

@@ -100,6 +100,9 @@ function endOf(key: Key, nowMs: number): Denial | undefined {
   if (key.isCanary) return new Denial('invalid_api_key', { reason: 'canary', subject, isAlarm: true });
   if (key.revokedAtMs !== undefined) return new Denial('key_revoked', { subject });
   if (key.quarantinedAtMs !== undefined) return new Denial('key_quarantined', { subject });
+  if (key.breaker?.state === 'suspended') {
+    return new Denial('key_suspended', { reason: key.breaker.ruleId, subject });
+  }
   if (key.notBeforeMs !== undefined && key.notBeforeMs > nowMs)
     return new Denial('key_not_yet_valid', { subject });
   if (key.expiresAtMs !== undefined && key.expiresAtMs <= nowMs)

@@ -14,7 +14,10 @@ import { type RotationRequest, type VersionEnd, planEnd, planRotation } from './
 export const GRACE_S_DEFAULT = 300;
 export const GRACE_S_MAX = 30 * 86_400;
 
-export type KeyRules = Omit<Key, 'id' | 'createdAtMs' | 'revokedAtMs' | 'quarantinedAtMs' | 'revision'>;
+export type KeyRules = Omit<
+  Key,
+  'id' | 'createdAtMs' | 'revokedAtMs' | 'quarantinedAtMs' | 'breaker' | 'revision'
+>;
 
 export interface IssuedKey {
   readonly key: Key;
@@ -57,6 +60,7 @@ export class KeyIssuer {
       createdAtMs: this.#clock.nowMs(),
       revokedAtMs: undefined,
       quarantinedAtMs: undefined,
+      breaker: undefined,
       revision: 1,
     };
     const { version, secret } = this.#mint(key, { number: 1, rotationId: undefined });

@@ -3,7 +3,7 @@ import { type Id, type KeyKind, type Permission, nanos } from '@keyfold/protocol
 import type { Insertable, Selectable } from 'kysely';
 import type { MacField, RowMac } from '../sealing/row-mac.ts';
 import type { Schema } from '../storage/schema.ts';
-import type { Key, KeyVersion, MeasuredEstimate, ParentVersion, SigningPolicy } from './key.ts';
+import type { Breaker, Key, KeyVersion, MeasuredEstimate, ParentVersion, SigningPolicy } from './key.ts';
 
 export type KeyRow = Selectable<Schema['keys']>;
 export type VersionRow = Selectable<Schema['key_versions']>;
@@ -25,6 +25,7 @@ export function keyToRow(key: Key, mac: RowMac): Insertable<Schema['keys']> {
     expires_at: key.expiresAtMs ?? null,
     revoked_at: key.revokedAtMs ?? null,
     quarantined_at: key.quarantinedAtMs ?? null,
+    breaker: jsonOrNull(key.breaker),
     signing: jsonOrNull(key.signing),
     parent_id: key.parent?.keyId ?? null,
     parent_version: key.parent?.version ?? null,
@@ -61,6 +62,7 @@ export function keyFromRow(row: KeyRow, mac: RowMac): Key | undefined {
     expiresAtMs: numberOrAbsent(row.expires_at),
     revokedAtMs: numberOrAbsent(row.revoked_at),
     quarantinedAtMs: numberOrAbsent(row.quarantined_at),
+    breaker: parseOrAbsent<Breaker>(row.breaker),
     signing: parseOrAbsent<SigningPolicy>(row.signing),
     parent: parentOf(row),
     isCanary: row.canary === 1n,
@@ -129,6 +131,7 @@ function macFields(row: Omit<Insertable<Schema['keys']>, 'mac' | 'revision'>): r
     row.rotation_interval_s,
     ...laterFields(row),
     ...moneyFields(row),
+    ...breakerFields(row),
   ];
 }
 
@@ -150,6 +153,12 @@ function moneyFields(row: Omit<Insertable<Schema['keys']>, 'mac' | 'revision'>):
   const estimate = row.estimate ?? null;
   const clamps = row.clamp_output ?? null;
   return estimate === null && clamps === null ? [] : ['money', estimate, clamps];
+}
+
+/** What a rule has done to it: signed where it is set, so that older keys stay valid. */
+function breakerFields(row: Omit<Insertable<Schema['keys']>, 'mac' | 'revision'>): readonly MacField[] {
+  const breaker = row.breaker ?? null;
+  return breaker === null ? [] : ['breaker', breaker];
 }
 
 function estimateColumn(estimate: MeasuredEstimate | undefined): string | null {

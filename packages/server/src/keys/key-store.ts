@@ -74,6 +74,14 @@ export class KeyStore {
     return (await this.#withVersions(keys))[0];
   }
 
+  /** A key of the organization by itself. */
+  async findKey(organizationId: Id<'organization'>, id: string): Promise<Key | 'tampered' | undefined> {
+    const [row] = await this.#database.read((db) =>
+      db.selectFrom('keys').selectAll().where('organization_id', '=', organizationId).where('id', '=', id),
+    );
+    return row === undefined ? undefined : (keyFromRow(row, this.#mac) ?? 'tampered');
+  }
+
   /** Newest first; one more than `limit` when there are more. */
   async list(filter: KeyFilter): Promise<KeyWithVersions[]> {
     const keys = await this.#database.read((db) => {

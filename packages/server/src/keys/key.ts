@@ -28,6 +28,12 @@ export interface MeasuredEstimate {
   readonly floor: Nanos;
 }
 
+/** What an alert rule has done to a key, until somebody lifts it. */
+export type Breaker = {
+  readonly ruleId: Id<'alertRule'>;
+  readonly sinceMs: number;
+} & ({ readonly state: 'suspended' } | { readonly state: 'throttled'; readonly requestsPerMinute: number });
+
 /** The version of a key that made a child key: the child ends with it. */
 export interface ParentVersion {
   readonly keyId: Id<'key'>;
@@ -51,6 +57,8 @@ export interface Key {
   readonly revokedAtMs: number | undefined;
   /** Set after a leak: no version works until it is lifted. */
   readonly quarantinedAtMs: number | undefined;
+  /** Absent: no rule has stopped it or slowed it down. */
+  readonly breaker: Breaker | undefined;
   /** Absent: requests are not signed. */
   readonly signing: SigningPolicy | undefined;
   /** Absent: not a child. */
@@ -113,6 +121,20 @@ export const ORDINARY = {
 /** The keys by whose rules a principal is judged: its own, and of a child its parent, whatever became of it since. */
 export function keysOf({ key, parent }: Pick<Principal, 'key' | 'parent'>): readonly Key[] {
   return parent === undefined ? [key] : [key, parent.key];
+}
+
+/** Whose limits a principal is under, and which: a key that a rule has throttled has no more than that, too. */
+export function limitSubjectsOf(
+  principal: Pick<Principal, 'key' | 'parent'>,
+): readonly { readonly id: string; readonly limits: KeyLimits }[] {
+  return keysOf(principal).map((key) =>
+    key.breaker?.state === 'throttled' ? throttled(key, key.breaker) : key,
+  );
+}
+
+function throttled({ id, limits }: Key, { requestsPerMinute }: { readonly requestsPerMinute: number }) {
+  const least = Math.min(limits.requestsPerMinute ?? requestsPerMinute, requestsPerMinute);
+  return { id, limits: { ...limits, requestsPerMinute: least } };
 }
 
 /** What a refusal says, to the audit log alone, of the key that it is about. */

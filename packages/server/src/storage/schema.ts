@@ -1,9 +1,10 @@
 /** The tables, as Kysely sees them. Ids are text, times integer milliseconds, money integer nano-dollars; JSON is text. */
 import type { ColumnType, Generated } from 'kysely';
+import type { AlertSchema } from './alert-schema.ts';
 import type { Integer, LaterInteger, NullableInteger } from './columns.ts';
 import type { MoneySchema } from './money-schema.ts';
 
-export interface Schema extends MoneySchema {
+export interface Schema extends MoneySchema, AlertSchema {
   /** Facts about this installation: schema version, root key check. */
   facts: { name: string; value: string };
   /** `revision` grows with every change in the organization: a reservation decided under an older one is refused. */
@@ -41,6 +42,8 @@ export interface Schema extends MoneySchema {
     /** JSON of how much its calls hold; none: the most that they can cost. */
     estimate: string | null;
     clamp_output: NullableInteger;
+    /** JSON of what an alert rule has done to it. */
+    breaker: string | null;
     auto_rotate: Integer;
     rotation_interval_s: Integer;
     metadata: string | null;

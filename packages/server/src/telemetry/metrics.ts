@@ -18,6 +18,8 @@ export class Metrics {
   readonly costUsd: Counter<'provider'>;
   readonly tokens: Counter<'provider' | 'class'>;
   readonly budgetAlerts: Counter<'scope'>;
+  readonly alertsFired: Counter<'kind' | 'done'>;
+  readonly webhookTries: Counter<'outcome'>;
   readonly versionsEnding: Gauge;
   readonly callsRunning: Gauge;
   readonly resolutionsPending: Gauge;
@@ -69,6 +71,18 @@ export class Metrics {
       name: 'keyfold_budget_alerts_total',
       help: 'Shares of caps that were reached, of which their owners wanted to know.',
       labelNames: ['scope'],
+      registers,
+    });
+    this.alertsFired = new Counter({
+      name: 'keyfold_alerts_fired_total',
+      help: 'Firings of alert rules, by what they measure and what was done to the key.',
+      labelNames: ['kind', 'done'],
+      registers,
+    });
+    this.webhookTries = new Counter({
+      name: 'keyfold_webhook_tries_total',
+      help: 'Tries to deliver a message to a webhook, by how they ended.',
+      labelNames: ['outcome'],
       registers,
     });
     this.canaryUses = new Counter({

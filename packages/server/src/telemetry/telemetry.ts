@@ -84,6 +84,16 @@ export class Telemetry {
     this.#metrics.budgetAlerts.inc({ scope });
   }
 
+  /** A rule has fired, and this was done to its key. */
+  alertFired(kind: string, done: string): void {
+    this.#metrics.alertsFired.inc({ kind, done });
+  }
+
+  /** A message was delivered to a webhook, or a try of it has failed. */
+  webhookTried(outcome: string): void {
+    this.#metrics.webhookTries.inc({ outcome });
+  }
+
   versionsEnding(count: number): void {
     this.#metrics.versionsEnding.set(count);
   }

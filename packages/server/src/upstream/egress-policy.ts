@@ -66,11 +66,25 @@ export function parseNetworks(cidrs: readonly string[]): AllowedNetworks | Denia
   }
 }
 
+/** What a refused URL is called by whoever gave it, and what would allow more. */
+export interface UrlWords {
+  readonly param: string;
+  readonly networks: string;
+}
+
+const OF_CREDENTIAL: UrlWords = { param: 'base_url', networks: 'allow_networks' };
+export const OF_WEBHOOK: UrlWords = { param: 'url', networks: 'the setting webhook_networks' };
+
 /**
- * Checks the base URL of a credential. What a name resolves to is not looked at here but at every connect. Hosts in
+ * Checks the base URL of a credential, or the URL of a webhook. What a name resolves to is not looked at here but at every connect. Hosts in
  * decimal, octal, hexadecimal or Unicode form are judged as what they mean.
  */
-export function checkBaseUrl(text: string, networks: AllowedNetworks = NO_NETWORKS): AllowedOrigin | Denial {
+export function checkBaseUrl(
+  text: string,
+  networks: AllowedNetworks = NO_NETWORKS,
+  words: UrlWords = OF_CREDENTIAL,
+): AllowedOrigin | Denial {
+  const refuseUrl = (why: string) => refuse(words.param, why);
   if (text.length > BASE_URL_CHARACTERS_MAX) return refuseUrl('It is too long.');
   // WHATWG URL drops or rewrites these in silence; what an administrator meant by them is anyone's guess.
   if (!URL_TEXT.test(text)) return refuseUrl('It has characters that a URL may not have.');
@@ -84,7 +98,7 @@ export function checkBaseUrl(text: string, networks: AllowedNetworks = NO_NETWOR
 
   const isPrivate = url.protocol === 'http:' || !PORTS_ALLOWED.includes(url.port);
   if (isPrivate && networks.cidrs.length === 0) {
-    return refuseUrl('Plain HTTP and ports other than 443 and 8443 need allow_networks.');
+    return refuseUrl(`Plain HTTP and ports other than 443 and 8443 need ${words.networks}.`);
   }
   const address = url.hostname.replace(/^\[|\]$/g, '');
   const basePath = url.pathname.replace(/\/$/, '');
@@ -106,8 +120,8 @@ export function isDeniedAddress(address: string, networks: AllowedNetworks = NO_
   return !networks.has(address) && NOT_PUBLIC.has(address);
 }
 
-function refuseUrl(why: string): Denial {
-  return new Denial('invalid_request', { param: 'base_url', message: `base_url is not allowed. ${why}` });
+function refuse(param: string, why: string): Denial {
+  return new Denial('invalid_request', { param, message: `${param} is not allowed. ${why}` });
 }
 
 function familyOf(address: string): 'ipv4' | 'ipv6' | undefined {

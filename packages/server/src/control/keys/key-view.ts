@@ -34,6 +34,15 @@ export const keyView = z
     not_before: z.string().nullable(),
     expires_at: z.string().nullable(),
     quarantined_at: z.string().nullable(),
+    /** What an alert rule has done to it, until it is resumed. */
+    breaker: z
+      .object({
+        state: z.enum(['suspended', 'throttled']),
+        rule_id: z.string(),
+        since: z.string(),
+        requests_per_minute: z.number().nullable(),
+      })
+      .nullable(),
     revoked_at: z.string().nullable(),
     estimate: z.object({
       policy: z.enum(['worst_case', 'measured']),
@@ -82,6 +91,7 @@ export function renderKey(
     not_before: renderTime(key.notBeforeMs),
     expires_at: renderTime(key.expiresAtMs),
     quarantined_at: renderTime(key.quarantinedAtMs),
+    breaker: renderBreaker(key),
     revoked_at: renderTime(key.revokedAtMs),
     estimate: renderEstimate(key),
     clamp_output: key.clampsOutput,
@@ -97,6 +107,16 @@ export function renderKey(
       ...renderVersion(version),
       rotation_id: version.rotationId ?? null,
     })),
+  };
+}
+
+function renderBreaker({ breaker }: Key): Json {
+  if (breaker === undefined) return null;
+  return {
+    state: breaker.state,
+    rule_id: breaker.ruleId,
+    since: renderTime(breaker.sinceMs),
+    requests_per_minute: breaker.state === 'throttled' ? breaker.requestsPerMinute : null,
   };
 }
 

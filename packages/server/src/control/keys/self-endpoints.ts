@@ -4,7 +4,7 @@ import { checkModel, permissionsOf } from '../../access/authorize.ts';
 import type { CredentialStore } from '../../credentials/credential-store.ts';
 import { Denial } from '../../kernel/denial.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import { type Principal, keysOf } from '../../keys/key.ts';
+import { type Principal, limitSubjectsOf } from '../../keys/key.ts';
 import type { BudgetState } from '../../ledger/budget.ts';
 import type { CreditStore } from '../../ledger/credit/credit-store.ts';
 import { type BudgetStore, idsOf } from '../../ledger/budget-store.ts';
@@ -90,7 +90,7 @@ export function selfEndpoints(rooms: SelfRooms): Endpoint[] {
       response: { status: 200, schema: z.looseObject({}) },
       handle: async ({ principal }) => {
         const { key } = principal;
-        const { requests, tokens } = rooms.limiter.peek(keysOf(principal));
+        const { requests, tokens } = rooms.limiter.peek(limitSubjectsOf(principal));
         const spent = await rooms.reports.spentByKey(key);
         const rate = (state: LimitState['requests']): Json =>
           state === undefined
@@ -165,7 +165,7 @@ export async function remainingQuota(
   const isFree = principal.key.kind === 'test';
   const account = isFree ? undefined : await credits.load(principal.key.organizationId);
   const money = account === undefined ? budgets : [...budgets, await credits.stateOf(account)];
-  const limits = limiter.peek(keysOf(principal));
+  const limits = limiter.peek(limitSubjectsOf(principal));
   if (!isFree && money.some(({ remaining }) => remaining <= ZERO_NANOS)) return 0;
   if (limits.tokens !== undefined && limits.tokens.remaining === 0) return 0;
   return limits.requests?.remaining ?? QUOTA_UNLIMITED;

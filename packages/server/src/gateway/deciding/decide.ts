@@ -4,7 +4,7 @@ import { checkModel, checkNetwork, checkPermission } from '../../access/authoriz
 import { CLAIMED, STALE } from '../../ledger/ledger.ts';
 import type { CredentialStore } from '../../credentials/credential-store.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import { type Principal, keysOf } from '../../keys/key.ts';
+import { type Principal, limitSubjectsOf } from '../../keys/key.ts';
 import type { Admission, LimitSubject, Limiter } from '../../limits/limiter.ts';
 import { replayed } from '../../signing/read-signature.ts';
 import type { PriceStore } from '../../pricing/price-store.ts';
@@ -68,7 +68,7 @@ export async function decideAttempt(
   const placed = await takePlace(rooms, { call, by, isBudgeted, selection });
   if (placed instanceof Denial) return placed;
   const admission =
-    progress.admission ?? (await rooms.limiter.admit(keysOf(by.principal), placed.estimate.tokens));
+    progress.admission ?? (await rooms.limiter.admit(limitSubjectsOf(by.principal), placed.estimate.tokens));
   if (admission instanceof Denial) {
     placed.place.cancel();
     rooms.targets.gaveUp(placed.target);

@@ -10,7 +10,7 @@ import type { Found, IdempotentCalls } from '../../idempotency/idempotent-calls.
 import type { NamedCall } from '../../idempotency/served-call.ts';
 import { Denial } from '../../kernel/denial.ts';
 import { Fault } from '../../kernel/fault.ts';
-import { keysOf } from '../../keys/key.ts';
+import { limitSubjectsOf } from '../../keys/key.ts';
 import type { LimitState } from '../../limits/limiter.ts';
 import type { RowMac } from '../../sealing/row-mac.ts';
 import type { Proved } from '../../signing/door.ts';
@@ -97,7 +97,7 @@ interface ReplayBy extends Omit<CallBy, 'served'> {
 
 /** Nothing is spent, so budgets are not asked; but reading and sending an answer is work, so the key's limits are. */
 async function replay(rooms: OnceRooms, call: ParsedCall, by: ReplayBy): Promise<Refused | undefined> {
-  const admission = await rooms.limiter.admit(keysOf(by.visitor.principal), 0);
+  const admission = await rooms.limiter.admit(limitSubjectsOf(by.visitor.principal), 0);
   if (admission instanceof Denial) return refused(admission);
   let isGiven = false;
   try {

@@ -11,6 +11,7 @@ import { credit } from './0007-credit.ts';
 import { holdingLess } from './0008-holding-less.ts';
 import { auditCheckpoints } from './0009-audit-checkpoints.ts';
 import { auditArchives } from './0010-audit-archives.ts';
+import { alerts } from './0011-alerts.ts';
 import { auditSearch } from './0012-audit-search.ts';
 import type { Migration } from './migration-shape.ts';
 import type { MigrationSql } from './pending.ts';
@@ -27,6 +28,7 @@ const MIGRATIONS: readonly Migration[] = [
   holdingLess,
   auditCheckpoints,
   auditArchives,
+  alerts,
   auditSearch,
 ];
 

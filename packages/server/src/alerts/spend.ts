@@ -1,0 +1,49 @@
+/** What a key spends, from the records of its calls: held when a call is opened, corrected when it ends. */
+import { type Nanos, ZERO_NANOS, parseUsd } from '@keyfold/protocol';
+import type { StoredEvent } from '../audit/stored-event.ts';
+import { BoundedMap } from './bounded-map.ts';
+
+/** Calls under way whose holds are remembered; of more, the hold stands although the call cost less. */
+const OPEN_CALLS_MAX = 100_000;
+
+const ENDINGS: readonly string[] = ['call.settled', 'call.released', 'call.expired'];
+
+/** An amount that was spent, or below zero was not after all, at a time. */
+export interface SpendChange {
+  readonly amount: bigint;
+  readonly atMs: number;
+  /** When its call was opened. */
+  readonly openedAtMs: number;
+}
+
+interface OpenCall {
+  readonly held: Nanos;
+  readonly atMs: number;
+}
+
+export class SpendReader {
+  readonly #open = new BoundedMap<OpenCall>(OPEN_CALLS_MAX);
+
+  /**
+   * A call counts when it is opened, by what is held for it. What it did not cost is taken away there; what it cost beyond
+   * its hold counts when that is known. A call whose opening was not seen here was counted by whoever saw it.
+   */
+  read(event: StoredEvent): SpendChange | undefined {
+    if (event.action === 'call.opened') {
+      const held = amountOf(event.detail['held_usd']);
+      const atMs = event.timeMs;
+      this.#open.set(event.target, { held, atMs });
+      return { amount: held, atMs, openedAtMs: atMs };
+    }
+    if (!ENDINGS.includes(event.action)) return undefined;
+    const call = this.#open.take(event.target);
+    if (call === undefined) return undefined;
+    const amount = amountOf(event.costUsd) - call.held;
+    if (amount === 0n) return undefined;
+    return { amount, atMs: amount < 0n ? call.atMs : event.timeMs, openedAtMs: call.atMs };
+  }
+}
+
+function amountOf(usd: unknown): Nanos {
+  return (typeof usd === 'string' ? parseUsd(usd) : undefined) ?? ZERO_NANOS;
+}
