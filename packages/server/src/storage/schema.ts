@@ -150,4 +150,8 @@ export interface Schema extends MoneySchema {
   };
   /** `head` is 32 bytes. On SQLite, which has one node, the sequence alone is the key. */
   audit_records: { node: Integer; sequence: Integer; at: Integer; record: string; head: Uint8Array };
+  /** Signed notes of what a node's chain had come to. `head` in base64, as in the note. */
+  audit_checkpoints: { node: Integer; size: Integer; at: Integer; head: string; note: string };
+  /** Size of the newest checkpoint of a node that a sink has, and when it got it. */
+  audit_sink_positions: { sink: string; node: Integer; size: Integer; at: Integer };
 }

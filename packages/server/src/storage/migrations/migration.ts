@@ -9,6 +9,7 @@ import { smallCalls } from './0005-small-calls.ts';
 import { idempotentCalls } from './0006-idempotent-calls.ts';
 import { credit } from './0007-credit.ts';
 import { holdingLess } from './0008-holding-less.ts';
+import { checkpoints } from './0009-checkpoints.ts';
 import type { Migration } from './migration-shape.ts';
 import type { MigrationSql } from './pending.ts';
 
@@ -22,6 +23,7 @@ const MIGRATIONS: readonly Migration[] = [
   idempotentCalls,
   credit,
   holdingLess,
+  checkpoints,
 ];
 
 /** Every migration as SQL, in order, for one dialect. */
