@@ -2,6 +2,11 @@
 import { join } from 'node:path';
 import { AuditLog } from './audit/audit-log.ts';
 import { RefusalSummary } from './audit/refusal-summary.ts';
+import { Checkpointer } from './audit/checkpoints/checkpointer.ts';
+import { CheckpointStore } from './audit/checkpoints/checkpoint-store.ts';
+import { AuditSinks } from './audit/sinks/audit-sinks.ts';
+import { readWitness } from './audit/sinks/file-sink.ts';
+import { openSinks } from './audit/sinks/open-sinks.ts';
 import type { Config } from './config/index.ts';
 import { ProjectStore } from './tenants/project-store.ts';
 import { CredentialStore } from './credentials/credential-store.ts';
@@ -31,6 +36,7 @@ import { RouteStore } from './routing/route-store.ts';
 import { Door } from './signing/door.ts';
 import { NonceStore } from './signing/nonce-store.ts';
 import { SigningSecrets } from './signing/signing-secrets.ts';
+import { CheckpointKey } from './sealing/checkpoint-key.ts';
 import { checkRootKey } from './sealing/check-root-key.ts';
 import { type RootKey, openRootKey } from './sealing/root-key.ts';
 import { RowMac } from './sealing/row-mac.ts';
@@ -56,6 +62,7 @@ export async function openHouse(config: Config) {
   );
   const random = new SystemRandom();
   const newId = createNewId(clock, random);
+  const configuredSinks = openSinks(config, clock);
   const database = await openDatabase(config, {
     boot: random.bytes(6).toString('hex'),
     nowMs: () => clock.nowMs(),
@@ -64,6 +71,7 @@ export async function openHouse(config: Config) {
   const mac = new RowMac(rootKey);
   const sealer = new Sealer(rootKey, random);
   const hasher = new KeyHasher(rootKey);
+  const checkpointKey = new CheckpointKey(rootKey);
   const audit = new AuditLog(database, clock);
   const keys = new KeyStore(database, mac);
   const budgets = new BudgetStore({ database, mac, clock });
@@ -79,8 +87,30 @@ export async function openHouse(config: Config) {
     callsRunning: () => running.size,
     resolutionsPending: () => ledger.postponed,
     targetsResting: () => health.resting,
+    checkpointAgeS: () => checkpointer.sinceLastMs / 1_000,
   });
   const telemetry = new Telemetry(log, metrics);
+  const checkpoints = new CheckpointStore(database);
+  const sinks = new AuditSinks(configuredSinks, {
+    database,
+    store: checkpoints,
+    clock,
+    lagMs: config.auditSinkLagMs,
+    onProblem: (sink, problem) => telemetry.sinkFailed(sink, problem),
+    onPending: (sink, pending) => telemetry.sinkPending(sink, pending),
+  });
+  const checkpointFile = config.auditCheckpointFile;
+  const checkpointer: Checkpointer = new Checkpointer({
+    database,
+    store: checkpoints,
+    key: checkpointKey,
+    audit,
+    clock,
+    readWitness: async (node) =>
+      checkpointFile === undefined ? undefined : readWitness(checkpointFile, { node, key: checkpointKey }),
+    onSigned: () => sinks.wake(),
+    onInconsistent: (of) => telemetry.auditInconsistent(of),
+  });
   const core = {
     clock,
     mac,
@@ -112,6 +142,10 @@ export async function openHouse(config: Config) {
     counter: new TokenCounter((error) => telemetry.jobFailed('count tokens', error)),
     reports: new LedgerReports(database, clock),
     limiter: new MemoryLimiter(clock),
+    checkpointKey,
+    checkpoints,
+    checkpointer,
+    sinks,
     refusals: new RefusalSummary({ audit, clock, onAlarm: (error) => telemetry.canaryUsed(error) }),
   };
   const pools = new UpstreamPools({

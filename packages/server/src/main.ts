@@ -57,6 +57,8 @@ const JOB_EVERY_MS = {
   secrets: 60_000,
   children: 3_600_000,
   calls: 10_000,
+  checkpoints: 250,
+  sinks: 250,
 };
 
 /** Starts everything and listens. Throws with one clear sentence when it cannot. */
@@ -85,6 +87,7 @@ async function runHouse(config: Config, house: House, output: Output): Promise<R
     detail: { version: VERSION },
   });
   const jobs = startJobs(house, recovery, config.callsKeptDays);
+  const sinkJobs = startSinkJobs(house);
   const scheme = config.tls === undefined ? 'http' : 'https';
   const url = `${scheme}://${urlHost(config.listen)}:${ports[0]}`;
   const controlUrl =
@@ -97,6 +100,7 @@ async function runHouse(config: Config, house: House, output: Output): Promise<R
     stop: async () => {
       // From here on `/readyz` says so and new calls are refused, while those that run may end.
       house.isStopping = true;
+      core.checkpointer.halt();
       await waitForCalls(running, config.stopTimeoutMs);
       for (const { server } of listeners) server.close();
       // Providers are told to stop: streams end with an error event, and their calls are settled at their holds.
@@ -117,7 +121,10 @@ async function runHouse(config: Config, house: House, output: Output): Promise<R
           target: 'process',
           decision: 'allowed',
         });
+        await core.checkpointer.finish();
       } finally {
+        await core.sinks.finish();
+        await sinkJobs.stop();
         await core.database.close();
       }
       log.info('stopped');
@@ -232,6 +239,7 @@ function startJobs(house: House, recovery: Recovery, callsKeptDays: number | und
       everyMs: JOB_EVERY_MS.secrets,
       run: () => core.credentials.forgetPrevious(core.clock.nowMs()),
     },
+    { name: 'sign checkpoints', everyMs: JOB_EVERY_MS.checkpoints, run: () => core.checkpointer.run() },
     { name: 'prune idempotency', everyMs: JOB_EVERY_MS.idempotency, run: () => pruneIdempotency(core) },
   ]);
   if (callsKeptDays !== undefined) {
@@ -239,6 +247,19 @@ function startJobs(house: House, recovery: Recovery, callsKeptDays: number | und
     const run = () => pruneOldCalls(core, options);
     jobs.start([{ name: 'prune calls', everyMs: JOB_EVERY_MS.calls, run }]);
   }
+  return jobs;
+}
+
+/** One for each sink, and apart from the others: they end after the last checkpoint. */
+function startSinkJobs({ core, telemetry }: House): TimedJobs {
+  const jobs = new TimedJobs((job, error) => telemetry.jobFailed(job, error));
+  jobs.start(
+    core.sinks.deliveries.map((delivery) => ({
+      name: `deliver checkpoints (${delivery.name})`,
+      everyMs: JOB_EVERY_MS.sinks,
+      run: () => delivery.run(),
+    })),
+  );
   return jobs;
 }
 

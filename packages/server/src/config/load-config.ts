@@ -11,7 +11,11 @@ const MS_PER_S = 1_000;
 export function loadConfig(from: ConfigSources): Config {
   const { values, problems } = resolveSettings(from);
   if (problems.length > 0) throw new ConfigError(problems);
-  const conflicts = [...findTlsConflicts(values), ...findListenConflicts(values)];
+  const conflicts = [
+    ...findTlsConflicts(values),
+    ...findListenConflicts(values),
+    ...findWebhookConflicts(values),
+  ];
   if (conflicts.length > 0) throw new ConfigError(conflicts);
   return deepFreeze({
     listen: values.listen,
@@ -25,6 +29,10 @@ export function loadConfig(from: ConfigSources): Config {
     trustedProxies: values.trusted_proxies,
     leakPartnerKeysFile: values.leak_partner_keys_file,
     webhookNetworks: values.webhook_networks,
+    auditCheckpointFile: values.audit_checkpoint_file,
+    auditCheckpointSyslog: values.audit_checkpoint_syslog,
+    auditCheckpointWebhook: readWebhook(values),
+    auditSinkLagMs: values.audit_sink_lag_s * MS_PER_S,
     tls: readTls(values),
     logLevel: values.log_level,
     allowPlaintext: values.allow_plaintext,
@@ -44,6 +52,19 @@ function findTlsConflicts({ tls_cert_file: certFile, tls_key_file: keyFile }: Se
   if ((certFile === undefined) === (keyFile === undefined)) return [];
   const [given, missing] = certFile === undefined ? ['KEY', 'CERT'] : ['CERT', 'KEY'];
   return [`KEYFOLD_TLS_${given}_FILE is set without KEYFOLD_TLS_${missing}_FILE: set both, or neither`];
+}
+
+function readWebhook(values: SettingValues): Config['auditCheckpointWebhook'] {
+  const { audit_checkpoint_webhook: url, audit_checkpoint_webhook_secret_file: secretFile } = values;
+  return url === undefined || secretFile === undefined ? undefined : { url, secretFile };
+}
+
+function findWebhookConflicts(values: SettingValues): string[] {
+  const { audit_checkpoint_webhook: url, audit_checkpoint_webhook_secret_file: secretFile } = values;
+  if ((url === undefined) === (secretFile === undefined)) return [];
+  const [given, missing] = url === undefined ? ['_SECRET_FILE', ''] : ['', '_SECRET_FILE'];
+  const name = 'KEYFOLD_AUDIT_CHECKPOINT_WEBHOOK';
+  return [`${name}${given} is set without ${name}${missing}: set both, or neither`];
 }
 
 function findListenConflicts(values: SettingValues): string[] {

@@ -1,5 +1,8 @@
 /** Every endpoint of the management API, in the order in which paths are matched. */
 import { type AuditRooms, auditEndpoint } from './audit-endpoint.ts';
+import { checkpointEndpoint } from './audit/checkpoint-endpoint.ts';
+import { type ProofRooms, proofEndpoints } from './audit/proof-endpoints.ts';
+import { type SinkRooms, sinksEndpoint } from './audit/sinks-endpoint.ts';
 import { type BudgetRooms, budgetEndpoints } from './money/budget-endpoints.ts';
 import { type CallRooms, callEndpoints } from './money/call-endpoints.ts';
 import { type CatalogRooms, catalogEndpoints } from './money/catalog-endpoints.ts';
@@ -34,6 +37,8 @@ export type EndpointRooms = OwnRooms &
   CallRooms &
   CorrectionRooms &
   AuditRooms &
+  ProofRooms &
+  SinkRooms &
   LeakEndpointRooms;
 
 /** Served beside the model calls, wherever the management API listens: clients of `/v1` expect them there. */
@@ -60,5 +65,8 @@ export function controlEndpoints(rooms: EndpointRooms): readonly Endpoint[] {
     ...callEndpoints(rooms),
     correctionEndpoint(rooms),
     auditEndpoint(rooms),
+    checkpointEndpoint(rooms),
+    ...proofEndpoints(rooms),
+    sinksEndpoint(rooms),
   ];
 }
