@@ -1,6 +1,7 @@
 /** Runs one command line: finds the command, turns every outcome into an exit code, and prints errors with what to do. */
 import { Command, CommanderError } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
+import { addAudit } from './commands/audit.ts';
 import { addBudgets } from './commands/budgets.ts';
 import { addCredits } from './commands/credits.ts';
 import { addCalls } from './commands/calls.ts';
@@ -76,6 +77,7 @@ export function createProgram(context: Context): Command {
     addCorrect,
     addReconcile,
     addCalls,
+    addAudit,
     addModels,
   ]) {
     add(program, context);

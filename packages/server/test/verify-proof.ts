@@ -23,7 +23,8 @@ export function openNote(note: string, vkey: string): SignedHead {
   const border = note.indexOf('\n\n');
   const text = note.slice(0, border + 1);
   const [dash, name, encoded = ''] = note.slice(border + 2, -1).split(' ');
-  const [keyName, keyId = '', keyBytes = ''] = vkey.split('+');
+  // Base64 may hold a plus, too.
+  const [, keyName = '', keyId = '', keyBytes = ''] = /^([^+]+)\+([^+]+)\+(.+)$/.exec(vkey) ?? [];
   const key = Buffer.from(keyBytes, 'base64');
   const id = sha256(`${keyName}\n`, key).subarray(0, 4);
   const signature = Buffer.from(encoded, 'base64');
