@@ -96,6 +96,7 @@ export async function openHouse(config: Config) {
     store: checkpoints,
     clock,
     lagMs: config.auditSinkLagMs,
+    unsignedSinceMs: () => checkpointer.failingSinceMs,
     onProblem: (sink, problem) => telemetry.sinkFailed(sink, problem),
     onPending: (sink, pending) => telemetry.sinkPending(sink, pending),
   });

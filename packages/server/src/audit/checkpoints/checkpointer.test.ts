@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -166,6 +166,24 @@ for (const kind of DATABASE_KINDS) {
       const next = await openHouse();
       await signAll(next);
       assert.deepEqual([await next.sizes(), next.found], [[10, 1_000, 2_000, 2_210], []]);
+    });
+
+    test('are not made while the file cannot be read, and are as soon as it can', async () => {
+      const house = await openHouse({ file: folder });
+      await house.append(10);
+      await assert.rejects(house.checkpointer.run(), /EISDIR/);
+      const sinceMs = house.clock.nowMs();
+      assert.equal(house.checkpointer.failingSinceMs, sinceMs);
+      house.clock.advance(1_000);
+      await house.checkpointer.run();
+      house.clock.advance(1_000);
+      await assert.rejects(house.checkpointer.run(), /EISDIR/);
+      assert.equal(house.checkpointer.failingSinceMs, sinceMs, 'it is the same trouble');
+      rmSync(folder, { recursive: true });
+      house.clock.advance(2_000);
+      await house.checkpointer.run();
+      mkdirSync(folder);
+      assert.deepEqual([await house.sizes(), house.checkpointer.failingSinceMs], [[10], undefined]);
     });
 
     test('begin where the records begin, where what is older was removed before anything was signed', async () => {

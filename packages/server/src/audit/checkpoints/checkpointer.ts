@@ -15,6 +15,8 @@ import { findLeftNodes } from './left-nodes.ts';
 /** The promise is a minute; a turn of the job and a commit are still to come. */
 const CHECKPOINT_EVERY_MS = 58_000;
 const LOOK_FOR_LEFT_NODES_MS = 30_000;
+/** After a turn that failed: the database, or the checkpoint file, is away. */
+const PAUSE_MS = 2_000;
 /** Checkpoints in one commit. */
 const CHECKPOINTS_PER_COMMIT_MAX = 100;
 
@@ -34,6 +36,8 @@ export interface CheckpointerParts {
 export class Checkpointer {
   readonly #parts: CheckpointerParts;
   readonly #inconsistent = new Map<number, Inconsistency>();
+  /** What no audit event tells of yet. */
+  readonly #unrecorded = new Set<Inconsistency>();
   /** The last checkpoint of the own node that this process knows by itself. */
   #signed: ChainPoint | undefined;
   /** Of the writer whose beginning was checked; none is 0. */
@@ -44,6 +48,7 @@ export class Checkpointer {
   readonly #startedMs: number;
   #lookedMs = Number.NEGATIVE_INFINITY;
   #isStopping = false;
+  #failing: { readonly sinceMs: number; readonly untilMs: number } | undefined;
 
   constructor(parts: CheckpointerParts) {
     this.#parts = parts;
@@ -59,10 +64,25 @@ export class Checkpointer {
     return this.#parts.clock.monotonicMs() - Math.max(this.#signedAtMs, this.#startedMs);
   }
 
-  /** One turn. Rejects when the database is away; nothing is lost by it. */
+  /** Since when, by the wall clock, no turn has succeeded; `undefined` when the last one has. */
+  get failingSinceMs(): number | undefined {
+    return this.#failing?.sinceMs;
+  }
+
+  /** One turn. Rejects when the database or the checkpoint file is away; nothing is lost by it. */
   async run(): Promise<void> {
-    await this.#signOwn(false);
-    await this.#signLeft();
+    const { clock } = this.#parts;
+    if (clock.monotonicMs() < (this.#failing?.untilMs ?? 0)) return;
+    try {
+      await this.#recordFound();
+      await this.#signOwn(false);
+      await this.#signLeft();
+      this.#failing = undefined;
+    } catch (error) {
+      const sinceMs = this.#failing?.sinceMs ?? clock.nowMs();
+      this.#failing = { sinceMs, untilMs: clock.monotonicMs() + PAUSE_MS };
+      throw error;
+    }
   }
 
   /** A fold that is under way ends. */
@@ -186,16 +206,24 @@ export class Checkpointer {
 
   /** From here on nothing is signed for the node by this process. */
   async #refuse(inconsistency: Inconsistency): Promise<undefined> {
-    const { node, size, why } = inconsistency;
-    this.#inconsistent.set(node, inconsistency);
+    this.#inconsistent.set(inconsistency.node, inconsistency);
+    this.#unrecorded.add(inconsistency);
     this.#parts.onInconsistent(inconsistency);
-    await this.#parts.audit.record({
-      action: 'audit.inconsistent',
-      actor: 'system',
-      target: `node-${node}`,
-      decision: 'denied',
-      detail: { node, size, why },
-    });
+    await this.#recordFound();
+  }
+
+  async #recordFound(): Promise<void> {
+    for (const inconsistency of this.#unrecorded) {
+      const { node, size, why } = inconsistency;
+      await this.#parts.audit.record({
+        action: 'audit.inconsistent',
+        actor: 'system',
+        target: `node-${node}`,
+        decision: 'denied',
+        detail: { node, size, why },
+      });
+      this.#unrecorded.delete(inconsistency);
+    }
   }
 }
 

@@ -11,32 +11,46 @@ export class AuditSinks {
   readonly deliveries: readonly SinkDelivery[];
   readonly #clock: Clock;
   readonly #lagMs: number;
+  readonly #unsignedSinceMs: () => number | undefined;
 
   constructor(
     sinks: readonly AuditSink[],
     parts: SinkDeliveryParts & {
       /** A checkpoint that a sink lacks for longer refuses changes of the management API. */
       readonly lagMs: number;
+      /** Since when checkpoints cannot be signed at all. */
+      readonly unsignedSinceMs: () => number | undefined;
     },
   ) {
     this.deliveries = sinks.map((sink) => new SinkDelivery(sink, parts));
     this.#clock = parts.clock;
     this.#lagMs = parts.lagMs;
+    this.#unsignedSinceMs = parts.unsignedSinceMs;
   }
 
   wake(): void {
     for (const delivery of this.deliveries) delivery.wake();
   }
 
-  /** Throws `Fault('unavailable')` while a sink is too far behind for changes to be made. */
+  /** Throws `Fault('unavailable')` while a sink is too far behind for changes to be made, or gets nothing to take. */
   assertKeepingUp(): void {
+    if (this.deliveries.length > 0 && this.#isTooOld(this.#unsignedSinceMs())) {
+      throw new Fault('unavailable', {
+        internal: 'no checkpoint can be signed',
+        public: 'Checkpoints of the audit log cannot be signed; changes are refused until they can be.',
+      });
+    }
     for (const { name, oldestAtMs } of this.deliveries) {
-      if (oldestAtMs === undefined || this.#clock.nowMs() - oldestAtMs <= this.#lagMs) continue;
+      if (!this.#isTooOld(oldestAtMs)) continue;
       throw new Fault('unavailable', {
         internal: `the audit sink ${name} is behind`,
         public: `The audit sink '${name}' does not take checkpoints; changes are refused until it has caught up.`,
       });
     }
+  }
+
+  #isTooOld(sinceMs: number | undefined): boolean {
+    return sinceMs !== undefined && this.#clock.nowMs() - sinceMs > this.#lagMs;
   }
 
   statuses(): Promise<readonly SinkStatus[]> {

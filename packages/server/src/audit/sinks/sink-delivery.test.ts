@@ -41,11 +41,13 @@ for (const kind of DATABASE_KINDS) {
     let database: Database;
     let clock: ManualClock;
     let told: string[];
+    let unsignedSinceMs: number | undefined;
     beforeEach(async () => {
       place = await kind.create();
       clock = new ManualClock();
       database = await place.open({ nowMs: () => clock.nowMs() });
       told = [];
+      unsignedSinceMs = undefined;
     });
     afterEach(async () => {
       await database.close();
@@ -57,6 +59,7 @@ for (const kind of DATABASE_KINDS) {
         store: new CheckpointStore(database),
         clock,
         lagMs: LAG_MS,
+        unsignedSinceMs: () => unsignedSinceMs,
         onProblem: (sink, problem) => void told.push(`${sink}: ${problem}`),
         onPending: () => undefined,
       });
@@ -153,6 +156,18 @@ for (const kind of DATABASE_KINDS) {
       sink.answer = null;
       clock.advance(4_000);
       await turn(sinks);
+      sinks.assertKeepingUp();
+    });
+
+    test('changes are refused as well where nothing could be signed for so long', () => {
+      unsignedSinceMs = clock.nowMs();
+      const [sinks, none] = [openSinks(new ToldSink('file')), openSinks()];
+      clock.advance(LAG_MS);
+      sinks.assertKeepingUp();
+      clock.advance(1);
+      assert.throws(() => sinks.assertKeepingUp(), Fault);
+      none.assertKeepingUp();
+      unsignedSinceMs = undefined;
       sinks.assertKeepingUp();
     });
 
