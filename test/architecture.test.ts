@@ -59,7 +59,7 @@ const SIDEWAYS: Readonly<Record<string, string>> = {
 };
 
 /** The composition root: what knows every room. Nothing imports these. */
-const ROOT_FILES = ['main.ts', 'house.ts', 'first-start.ts', 'audit-thread.ts'];
+const ROOT_FILES = ['main.ts', 'house.ts', 'first-start.ts', 'timed-work.ts', 'audit-thread.ts'];
 
 /** Modules that open a door to the outside, and the one room that may hold it. Types alone open nothing. */
 const DOORS: readonly { readonly modules: RegExp; readonly room: string; readonly typesToo: boolean }[] = [

@@ -79,6 +79,7 @@ export function createProgram(context: Context): Command {
     addCorrect,
     addReconcile,
     addCalls,
+    addAudit,
     addModels,
     addAudit,
     addAlerts,

@@ -8,6 +8,11 @@ import { WebhookStore } from './alerts/webhook-store.ts';
 import { HoldStore } from './audit/archive/hold-store.ts';
 import { AuditLog } from './audit/audit-log.ts';
 import { RefusalSummary } from './audit/refusal-summary.ts';
+import { Checkpointer } from './audit/checkpoints/checkpointer.ts';
+import { CheckpointStore } from './audit/checkpoints/checkpoint-store.ts';
+import { AuditSinks } from './audit/sinks/audit-sinks.ts';
+import { readWitness } from './audit/sinks/file-sink.ts';
+import { openSinks } from './audit/sinks/open-sinks.ts';
 import type { Config } from './config/index.ts';
 import { ProjectStore } from './tenants/project-store.ts';
 import { CredentialStore } from './credentials/credential-store.ts';
@@ -38,6 +43,7 @@ import { Door } from './signing/door.ts';
 import { NonceStore } from './signing/nonce-store.ts';
 import { SigningSecrets } from './signing/signing-secrets.ts';
 import { AuditMac } from './sealing/audit-mac.ts';
+import { CheckpointKey } from './sealing/checkpoint-key.ts';
 import { checkRootKey } from './sealing/check-root-key.ts';
 import { type RootKey, openRootKey } from './sealing/root-key.ts';
 import { RowMac } from './sealing/row-mac.ts';
@@ -65,6 +71,7 @@ export async function openHouse(config: Config) {
   );
   const random = new SystemRandom();
   const newId = createNewId(clock, random);
+  const configuredSinks = openSinks(config, clock);
   const database = await openDatabase(config, {
     boot: random.bytes(6).toString('hex'),
     nowMs: () => clock.nowMs(),
@@ -75,6 +82,7 @@ export async function openHouse(config: Config) {
   const hasher = new KeyHasher(rootKey);
   const auditMac = new AuditMac(rootKey);
   const audit = new AuditLog(database, clock, (secret) => auditMac.of(secret));
+  const checkpointKey = new CheckpointKey(rootKey);
   const keys = new KeyStore(database, mac);
   const budgets = new BudgetStore({ database, mac, clock });
   const credits = new CreditStore({ database, mac, clock });
@@ -89,8 +97,31 @@ export async function openHouse(config: Config) {
     callsRunning: () => running.size,
     resolutionsPending: () => ledger.postponed,
     targetsResting: () => health.resting,
+    checkpointAgeS: () => checkpointer.sinceLastMs / 1_000,
   });
   const telemetry = new Telemetry(log, metrics);
+  const checkpoints = new CheckpointStore(database);
+  const sinks = new AuditSinks(configuredSinks, {
+    database,
+    store: checkpoints,
+    clock,
+    lagMs: config.auditSinkLagMs,
+    unsignedSinceMs: () => checkpointer.failingSinceMs,
+    onProblem: (sink, problem) => telemetry.sinkFailed(sink, problem),
+    onPending: (sink, pending) => telemetry.sinkPending(sink, pending),
+  });
+  const checkpointFile = config.auditCheckpointFile;
+  const checkpointer: Checkpointer = new Checkpointer({
+    database,
+    store: checkpoints,
+    key: checkpointKey,
+    audit,
+    clock,
+    readWitness: async (node) =>
+      checkpointFile === undefined ? undefined : readWitness(checkpointFile, { node, key: checkpointKey }),
+    onSigned: () => sinks.wake(),
+    onInconsistent: (of) => telemetry.auditInconsistent(of),
+  });
   const core = {
     clock,
     random,
@@ -131,6 +162,10 @@ export async function openHouse(config: Config) {
     counter: new TokenCounter((error) => telemetry.jobFailed('count tokens', error)),
     reports: new LedgerReports(database, clock),
     limiter: new MemoryLimiter(clock),
+    checkpointKey,
+    checkpoints,
+    checkpointer,
+    sinks,
     refusals: new RefusalSummary({ audit, clock, onAlarm: (error) => telemetry.canaryUsed(error) }),
   };
   const pools = new UpstreamPools({

@@ -17,22 +17,11 @@ import type { Denial } from './kernel/denial.ts';
 import { Fault } from './kernel/fault.ts';
 import { addHealthEndpoints, addOperatorEndpoints } from './http/public-endpoints.ts';
 import { renderWelcome } from './http/welcome.ts';
-import { AlertWatch } from './alerts/alert-watch.ts';
-import { alertBudgets } from './jobs/alert-budgets.ts';
-import { alertEndingVersions } from './jobs/alert-ending-versions.ts';
-import { archiveOldAudit } from './jobs/archive-audit.ts';
-import { AlertDeliverer } from './jobs/deliver-alerts.ts';
-import { fireAlert } from './jobs/fire-alert.ts';
-import { AuditFollower } from './jobs/follow-audit.ts';
-import { pruneAlerts } from './jobs/prune-alerts.ts';
-import { pruneOldCalls } from './jobs/prune-calls.ts';
-import { pruneChildren } from './jobs/prune-children.ts';
-import { pruneIdempotency } from './jobs/prune-idempotency.ts';
-import { TimedJobs } from './jobs/timed-jobs.ts';
 import { readPartnerKeys } from './signing/partner-keys.ts';
-import { Recovery, type Recovered } from './ledger/recover.ts';
+import { Recovery } from './ledger/recover.ts';
 import { type House, databasePlace, openHouse } from './house.ts';
 import { listen, urlHost } from './http/listen.ts';
+import { reportUnresolved, startTimedWork } from './timed-work.ts';
 export * from './config/index.ts';
 
 export const VERSION = '0.1.0';
@@ -51,25 +40,6 @@ export interface RunningKeyfold {
 
 /** How long streams that are being stopped have to tell their clients so. */
 const CUT_OFF_MS = 1_000;
-const JOB_EVERY_MS = {
-  resolutions: 1_000,
-  recovery: 5_000,
-  refusals: 10_000,
-  uses: 5_000,
-  ending: 30_000,
-  budgets: 10_000,
-  windows: 600_000,
-  nonces: 30_000,
-  idempotency: 600_000,
-  secrets: 60_000,
-  children: 3_600_000,
-  audit: 250,
-  deliveries: 500,
-  alerts: 3_600_000,
-  calls: 10_000,
-  archive: 600_000,
-};
-
 /** Starts everything and listens. Throws with one clear sentence when it cannot. */
 export async function startKeyfold(config: Config, output: Output): Promise<RunningKeyfold> {
   const house = await openHouse(config);
@@ -84,7 +54,7 @@ export async function startKeyfold(config: Config, output: Output): Promise<Runn
 async function runHouse(config: Config, house: House, output: Output): Promise<RunningKeyfold> {
   const { core, log, pools, running } = house;
   const recovery = new Recovery(core);
-  await reportFailed(house, recovery.recoverAtStart());
+  await reportUnresolved(house, recovery.recoverAtStart());
   const first = await prepareFirstStart({ ...core, ...config });
   const auditThread = openAuditThread(config, house);
   const listeners = createListeners(config, house, auditThread);
@@ -96,8 +66,7 @@ async function runHouse(config: Config, house: House, output: Output): Promise<R
     decision: 'allowed',
     detail: { version: VERSION },
   });
-  const jobs = startJobs(house, recovery, config);
-  const deliverer = startAlerts(house, jobs);
+  const work = startTimedWork(house, recovery, config);
   const scheme = config.tls === undefined ? 'http' : 'https';
   const url = `${scheme}://${urlHost(config.listen)}:${ports[0]}`;
   const controlUrl =
@@ -110,6 +79,7 @@ async function runHouse(config: Config, house: House, output: Output): Promise<R
     stop: async () => {
       // From here on `/readyz` says so and new calls are refused, while those that run may end.
       house.isStopping = true;
+      core.checkpointer.halt();
       await waitForCalls(running, config.stopTimeoutMs);
       for (const { server } of listeners) server.close();
       // Providers are told to stop: streams end with an error event, and their calls are settled at their holds.
@@ -119,11 +89,8 @@ async function runHouse(config: Config, house: House, output: Output): Promise<R
       for (const { server } of listeners) server.closeAllConnections();
       await Promise.all(running);
       core.counter.close();
-      await jobs.stop();
+      await work.stop();
       await auditThread.close();
-      // Messages that are being sent are tried again by whoever comes next, under the same ids.
-      await core.webhookPools.destroy();
-      await deliverer.drain();
       try {
         while (core.ledger.postponed > 0) await core.ledger.retryPostponed();
         await core.refusals.flush();
@@ -134,7 +101,9 @@ async function runHouse(config: Config, house: House, output: Output): Promise<R
           target: 'process',
           decision: 'allowed',
         });
+        await core.checkpointer.finish();
       } finally {
+        await work.stopSinks();
         await core.database.close();
       }
       log.info('stopped');
@@ -230,77 +199,6 @@ function createListeners(
     { server: createListener(data, tls), address: config.listen },
     { server: createListener({ ...control, serveCall: undefined }, tls), address: config.controlListen },
   ];
-}
-
-function startJobs(house: House, recovery: Recovery, config: Config): TimedJobs {
-  const { callsKeptDays, auditArchive } = config;
-  const { core, telemetry } = house;
-  const jobs = new TimedJobs((job, error) => telemetry.jobFailed(job, error));
-  jobs.start([
-    { name: 'retry resolutions', everyMs: JOB_EVERY_MS.resolutions, run: () => core.ledger.retryPostponed() },
-    {
-      name: 'recover reservations',
-      everyMs: JOB_EVERY_MS.recovery,
-      run: () => reportFailed(house, recovery.recover()),
-    },
-    { name: 'summarise refusals', everyMs: JOB_EVERY_MS.refusals, run: () => core.refusals.flush() },
-    { name: 'count uses', everyMs: JOB_EVERY_MS.uses, run: () => core.uses.flush() },
-    {
-      name: 'alert ending versions',
-      everyMs: JOB_EVERY_MS.ending,
-      run: () => alertEndingVersions({ ...core, telemetry }),
-    },
-    {
-      name: 'alert budgets',
-      everyMs: JOB_EVERY_MS.budgets,
-      run: () => alertBudgets({ ...core, telemetry }),
-    },
-    { name: 'prune windows', everyMs: JOB_EVERY_MS.windows, run: () => core.budgets.pruneWindows() },
-    { name: 'prune nonces', everyMs: JOB_EVERY_MS.nonces, run: () => core.nonces.prune() },
-    { name: 'prune children', everyMs: JOB_EVERY_MS.children, run: () => pruneChildren(core) },
-    {
-      name: 'forget previous secrets',
-      everyMs: JOB_EVERY_MS.secrets,
-      run: () => core.credentials.forgetPrevious(core.clock.nowMs()),
-    },
-    { name: 'prune idempotency', everyMs: JOB_EVERY_MS.idempotency, run: () => pruneIdempotency(core) },
-  ]);
-  if (callsKeptDays !== undefined) {
-    const options = { keptDays: callsKeptDays, isStopping: () => house.isStopping };
-    const run = () => pruneOldCalls(core, options);
-    jobs.start([{ name: 'prune calls', everyMs: JOB_EVERY_MS.calls, run }]);
-  }
-  if (auditArchive !== undefined) {
-    const options = { ...auditArchive, isStopping: () => house.isStopping };
-    const run = () => archiveOldAudit(core, options);
-    jobs.start([{ name: 'archive audit records', everyMs: JOB_EVERY_MS.archive, run }]);
-  }
-  return jobs;
-}
-
-/** Follows the audit log for the alert rules, and delivers what they tell. */
-function startAlerts({ core, telemetry }: House, jobs: TimedJobs): AlertDeliverer {
-  const rooms = { ...core, telemetry };
-  const observer = new AlertWatch({
-    ...core,
-    fire: (finding) => fireAlert(rooms, finding),
-    onEdited: (error) => telemetry.jobFailed('follow audit', error),
-  });
-  const onUnreadable = (error: Error) => telemetry.jobFailed('follow audit', error);
-  const follower = new AuditFollower({ ...core, observer, onUnreadable });
-  const deliverer = new AlertDeliverer(rooms);
-  jobs.start([
-    { name: 'follow audit', everyMs: JOB_EVERY_MS.audit, run: () => follower.turn() },
-    { name: 'deliver alerts', everyMs: JOB_EVERY_MS.deliveries, run: () => deliverer.turn() },
-    { name: 'prune alerts', everyMs: JOB_EVERY_MS.alerts, run: () => pruneAlerts(core) },
-  ]);
-  return deliverer;
-}
-
-/** A reservation that cannot be resolved is no reason not to serve. */
-async function reportFailed({ telemetry }: House, recovering: Promise<Recovered>): Promise<void> {
-  const { failed } = await recovering;
-  if (failed > 0) telemetry.jobFailed('recover reservations', new Error(`${failed} could not be resolved`));
 }
 
 function waitForCalls(running: ReadonlySet<Promise<void>>, timeoutMs: number): Promise<void> {

@@ -40,15 +40,23 @@ export function addPageOptions(command: Command): Command {
     .option('--all', 'every page');
 }
 
+/** One page, or every page as one list. */
+export function askList(
+  session: Session,
+  view: ListView,
+  { options, query = {} }: { options: PageOptions; query?: Query },
+): Promise<JsonObject> {
+  const asked = { ...query, limit: options.limit?.toString(), after: options.after };
+  return options.all === true ? askAll(session, view, asked) : askPage(session, view, asked);
+}
+
 /** Asks for the list and prints it. */
 export async function showList(
   session: Session,
   view: ListView,
   { options, query = {} }: { options: PageOptions; query?: Query },
 ): Promise<void> {
-  const asked = { ...query, limit: options.limit?.toString(), after: options.after };
-  const answer =
-    options.all === true ? await askAll(session, view, asked) : await askPage(session, view, asked);
+  const answer = await askList(session, view, { options, query });
   const rows = objectsOf(answer['data']);
   session.print(answer, () =>
     rows.length === 0 ? `${view.empty}\n` : renderList(view.columns, rows, session.style),

@@ -60,6 +60,7 @@ export const AUDIT_ACTIONS = [
   'call.refused',
   'control.refused',
   'unauthenticated.refused',
+  'audit.inconsistent',
 ] as const;
 
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];

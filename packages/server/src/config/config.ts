@@ -31,6 +31,12 @@ export interface Config {
   readonly leakPartnerKeysFile: string | undefined;
   /** Networks that webhooks and audit sinks may reach although they are not public. */
   readonly webhookNetworks: readonly string[];
+  /** An append-only file of signed checkpoints. */
+  readonly auditCheckpointFile: string | undefined;
+  readonly auditCheckpointSyslog: (Endpoint & { readonly isTls: boolean }) | undefined;
+  readonly auditCheckpointWebhook: { readonly url: string; readonly secretFile: string } | undefined;
+  /** A checkpoint that waits longer for its sink refuses changes. */
+  readonly auditSinkLagMs: number;
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
   readonly logLevel: LogLevel;
   readonly allowPlaintext: boolean;

@@ -47,6 +47,10 @@ describe('loadConfig', () => {
       trustedProxies: [],
       leakPartnerKeysFile: undefined,
       webhookNetworks: [],
+      auditCheckpointFile: undefined,
+      auditCheckpointSyslog: undefined,
+      auditCheckpointWebhook: undefined,
+      auditSinkLagMs: 900_000,
       tls: undefined,
       logLevel: 'info',
       allowPlaintext: false,
@@ -194,6 +198,16 @@ describe('loadConfig', () => {
       const [problem = ''] = problemsOf({ env: { [`KEYFOLD_${name}`]: value } });
       assert.match(problem, new RegExp(`^KEYFOLD_${name} is set without KEYFOLD_AUDIT_`));
     }
+  });
+
+  test('an audit webhook without its secret, or a secret without its webhook, is refused', () => {
+    const name = 'KEYFOLD_AUDIT_CHECKPOINT_WEBHOOK';
+    assert.deepEqual(problemsOf({ env: { [name]: 'https://hooks.example/' } }), [
+      `${name} is set without ${name}_SECRET_FILE: set both, or neither`,
+    ]);
+    assert.deepEqual(problemsOf({ env: { [`${name}_SECRET_FILE`]: '/secret' } }), [
+      `${name}_SECRET_FILE is set without ${name}: set both, or neither`,
+    ]);
   });
 });
 

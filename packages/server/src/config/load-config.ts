@@ -15,6 +15,7 @@ export function loadConfig(from: ConfigSources): Config {
     ...findTlsConflicts(values),
     ...findListenConflicts(values),
     ...findArchiveConflicts(values),
+    ...findWebhookConflicts(values),
   ];
   if (conflicts.length > 0) throw new ConfigError(conflicts);
   return deepFreeze({
@@ -29,6 +30,10 @@ export function loadConfig(from: ConfigSources): Config {
     trustedProxies: values.trusted_proxies,
     leakPartnerKeysFile: values.leak_partner_keys_file,
     webhookNetworks: values.webhook_networks,
+    auditCheckpointFile: values.audit_checkpoint_file,
+    auditCheckpointSyslog: values.audit_checkpoint_syslog,
+    auditCheckpointWebhook: readWebhook(values),
+    auditSinkLagMs: values.audit_sink_lag_s * MS_PER_S,
     tls: readTls(values),
     logLevel: values.log_level,
     allowPlaintext: values.allow_plaintext,
@@ -62,6 +67,19 @@ function findArchiveConflicts(values: SettingValues): string[] {
   const [given, missing] =
     keptDays === undefined ? ['ARCHIVE_DIR', 'KEPT_DAYS'] : ['KEPT_DAYS', 'ARCHIVE_DIR'];
   return [`KEYFOLD_AUDIT_${given} is set without KEYFOLD_AUDIT_${missing}: set both, or neither`];
+}
+
+function readWebhook(values: SettingValues): Config['auditCheckpointWebhook'] {
+  const { audit_checkpoint_webhook: url, audit_checkpoint_webhook_secret_file: secretFile } = values;
+  return url === undefined || secretFile === undefined ? undefined : { url, secretFile };
+}
+
+function findWebhookConflicts(values: SettingValues): string[] {
+  const { audit_checkpoint_webhook: url, audit_checkpoint_webhook_secret_file: secretFile } = values;
+  if ((url === undefined) === (secretFile === undefined)) return [];
+  const [given, missing] = url === undefined ? ['_SECRET_FILE', ''] : ['', '_SECRET_FILE'];
+  const name = 'KEYFOLD_AUDIT_CHECKPOINT_WEBHOOK';
+  return [`${name}${given} is set without ${name}${missing}: set both, or neither`];
 }
 
 function findListenConflicts(values: SettingValues): string[] {

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { nearestName } from './nearest-name.ts';
-import { InvalidValue, formatEndpoint, parseEndpoint, parseInteger, parseNetworks } from './parse-value.ts';
+import {
+  InvalidValue,
+  formatEndpoint,
+  parseEndpoint,
+  parseInteger,
+  parseNetworks,
+  parseSyslogAddress,
+  parseWebUrl,
+} from './parse-value.ts';
 
 describe('parseEndpoint', () => {
   test('reads names, IPv4 and bracketed IPv6, and writes them back the same', () => {
@@ -26,6 +34,33 @@ describe('parseEndpoint', () => {
     for (const text of [...wrong, '127.1:80', 'a:65536', 'a:-1', 'a:1x', 'a b:1', 'http://a:1', '-a:1']) {
       assert.throws(() => parseEndpoint(text), InvalidValue, text);
     }
+  });
+});
+
+describe('where checkpoints go', () => {
+  test('a syslog receiver has a scheme, a host and a port', () => {
+    assert.deepEqual(parseSyslogAddress('tcp://127.0.0.1:601'), {
+      host: '127.0.0.1',
+      port: 601,
+      isTls: false,
+    });
+    assert.deepEqual(parseSyslogAddress('tls://[::1]:6514'), { host: '::1', port: 6_514, isTls: true });
+    for (const text of [
+      '',
+      'logs.example:514',
+      'udp://a:514',
+      'tcp://a',
+      'tcp://a:0',
+      'tls://a:1/x',
+      'tcp://u@a:1',
+    ])
+      assert.throws(() => parseSyslogAddress(text), InvalidValue, text);
+  });
+
+  test('a webhook is a URL of the web', () => {
+    assert.equal(parseWebUrl('https://hooks.example/keyfold'), 'https://hooks.example/keyfold');
+    for (const text of ['', 'hooks.example', 'file:///etc/passwd', 'https://'])
+      assert.throws(() => parseWebUrl(text), InvalidValue, text);
   });
 });
 

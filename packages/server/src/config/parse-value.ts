@@ -84,6 +84,29 @@ function checkNetwork(text: string): void {
   }
 }
 
+/** Where syslog messages go. */
+export interface SyslogAddress extends Endpoint {
+  readonly isTls: boolean;
+}
+
+/** `tcp://host:port` or `tls://host:port`. */
+export function parseSyslogAddress(text: string): SyslogAddress {
+  const [, scheme, rest = ''] = /^(tcp|tls):\/\/(.+)$/.exec(text) ?? [];
+  try {
+    const endpoint = parseEndpoint(rest);
+    if (scheme === undefined || endpoint.port === 0) throw new InvalidValue();
+    return { ...endpoint, isTls: scheme === 'tls' };
+  } catch (error) {
+    throw new InvalidValue('must be tcp://host:port or tls://host:port', { cause: error });
+  }
+}
+
+/** What may be dialled is judged when it is known which networks are allowed. */
+export function parseWebUrl(text: string): string {
+  if (!/^https?:\/\//.test(text) || !URL.canParse(text)) throw new InvalidValue('must be https://host/path');
+  return text;
+}
+
 export function parseFlag(text: string): boolean {
   if (text !== '0' && text !== '1') throw new InvalidValue('must be 0 or 1');
   return text === '1';

@@ -10,6 +10,8 @@ import {
   parseInteger,
   parseNetworks,
   parsePath,
+  parseSyslogAddress,
+  parseWebUrl,
 } from './parse-value.ts';
 
 export interface Setting<T> {
@@ -101,6 +103,40 @@ export const SETTINGS = {
     parse: parseNetworks,
     fallback: '',
     fallbackMeaning: 'none',
+  },
+  audit_checkpoint_file: {
+    meaning: 'A file to which every signed checkpoint of the audit log is appended; best on another machine.',
+    placeholder: 'file',
+    parse: parsePath,
+    fallback: undefined,
+    fallbackMeaning: 'none',
+  },
+  audit_checkpoint_syslog: {
+    meaning: 'A syslog receiver of checkpoints: `tcp://host:port` or `tls://host:port`.',
+    placeholder: 'url',
+    parse: parseSyslogAddress,
+    fallback: undefined,
+    fallbackMeaning: 'none',
+  },
+  audit_checkpoint_webhook: {
+    meaning: 'A URL (`https://`) to which checkpoints are posted, signed with the secret below.',
+    placeholder: 'url',
+    parse: parseWebUrl,
+    fallback: undefined,
+    fallbackMeaning: 'none',
+  },
+  audit_checkpoint_webhook_secret_file: {
+    meaning: 'The secret (`whsec_…`) of that webhook, in a file of mode 0600.',
+    placeholder: 'file',
+    parse: parsePath,
+    fallback: undefined,
+    fallbackMeaning: 'none',
+  },
+  audit_sink_lag_s: {
+    meaning: 'Seconds that a checkpoint may wait for its sink before changes are refused with 503.',
+    placeholder: 'seconds',
+    parse: parseInteger(1, 7 * DAY_S),
+    fallback: '900',
   },
   tls_cert_file: {
     meaning: 'Certificate chain (PEM). Together with `KEYFOLD_TLS_KEY_FILE` or not at all.',

@@ -1,5 +1,6 @@
 /** Commits a change with its audit records, and with its first answer where the caller sent an Idempotency-Key. */
 import type { AuditLog } from '../audit/audit-log.ts';
+import type { AuditSinks } from '../audit/sinks/audit-sinks.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { idempotencyMismatch } from '../idempotency/idempotency-key.ts';
 import { Denial } from '../kernel/denial.ts';
@@ -30,6 +31,7 @@ export class ChangeApplier {
   readonly #clock: Clock;
   readonly #projects: ProjectStore;
   readonly #keys: KeyStore;
+  readonly #sinks: AuditSinks;
   readonly #onChange: () => void;
 
   /** `onChange` is called after every change, so that caches forget. */
@@ -41,6 +43,7 @@ export class ChangeApplier {
     clock: Clock;
     projects: ProjectStore;
     keys: KeyStore;
+    sinks: AuditSinks;
     onChange: () => void;
   }) {
     this.#database = parts.database;
@@ -50,6 +53,7 @@ export class ChangeApplier {
     this.#clock = parts.clock;
     this.#projects = parts.projects;
     this.#keys = parts.keys;
+    this.#sinks = parts.sinks;
     this.#onChange = parts.onChange;
   }
 
@@ -83,6 +87,8 @@ export class ChangeApplier {
       readonly idempotent: IdempotentRequest | undefined;
     },
   ): Promise<Reply | Denial | typeof STALE> {
+    // What no second place hears of any more is not changed.
+    this.#sinks.assertKeepingUp();
     const { principal, requestId, address, idempotent } = by;
     // What the caller was allowed is only done while they still are: a key that was revoked or changed since it was
     // looked at changes nothing any more.

@@ -1,11 +1,6 @@
 /** Every endpoint of the management API, in the order in which paths are matched. */
-import { type SearchRooms, searchEndpoint } from './audit/search-endpoint.ts';
-import { type StreamRooms, streamEndpoint } from './audit/stream-endpoint.ts';
-import { type ExportRooms, exportEndpoint } from './audit/export-endpoint.ts';
-import { type HoldRooms, holdEndpoints } from './audit/hold-endpoints.ts';
-import { type FiringRooms, firingEndpoints } from './alerts/firing-endpoints.ts';
-import { type RuleRooms, ruleEndpoints } from './alerts/rule-endpoints.ts';
-import { type WebhookRooms, webhookEndpoints } from './alerts/webhook-endpoints.ts';
+import { type AlertRooms, alertEndpoints } from './alerts/alert-endpoints.ts';
+import { type AuditRooms, auditEndpoints } from './audit/audit-endpoints.ts';
 import { type BudgetRooms, budgetEndpoints } from './money/budget-endpoints.ts';
 import { type CallRooms, callEndpoints } from './money/call-endpoints.ts';
 import { type CatalogRooms, catalogEndpoints } from './money/catalog-endpoints.ts';
@@ -40,15 +35,10 @@ export type EndpointRooms = OwnRooms &
   UsageRooms &
   CallRooms &
   CorrectionRooms &
-  SearchRooms &
-  StreamRooms &
-  ExportRooms &
-  HoldRooms &
   LeakEndpointRooms &
   ResumeRooms &
-  RuleRooms &
-  FiringRooms &
-  WebhookRooms;
+  AuditRooms &
+  AlertRooms;
 
 /** Served beside the model calls, wherever the management API listens: clients of `/v1` expect them there. */
 export function ownEndpoints(rooms: OwnRooms): readonly Endpoint[] {
@@ -74,12 +64,7 @@ export function controlEndpoints(rooms: EndpointRooms): readonly Endpoint[] {
     usageEndpoint(rooms),
     ...callEndpoints(rooms),
     correctionEndpoint(rooms),
-    searchEndpoint(rooms),
-    streamEndpoint(rooms),
-    exportEndpoint(rooms),
-    ...holdEndpoints(rooms),
-    ...ruleEndpoints(rooms),
-    ...firingEndpoints(rooms),
-    ...webhookEndpoints(rooms),
+    ...auditEndpoints(rooms),
+    ...alertEndpoints(rooms),
   ];
 }

@@ -32,7 +32,12 @@ for (const kind of DATABASE_KINDS) {
       place = await kind.create();
       database = await place.open();
       const none = () => 0;
-      const metrics = new Metrics({ callsRunning: none, resolutionsPending: none, targetsResting: none });
+      const metrics = new Metrics({
+        callsRunning: none,
+        resolutionsPending: none,
+        targetsResting: none,
+        checkpointAgeS: none,
+      });
       const mac = new RowMac(new RootKey(Buffer.alloc(32, 5)));
       rooms = {
         database,

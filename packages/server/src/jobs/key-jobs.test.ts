@@ -48,6 +48,7 @@ for (const kind of DATABASE_KINDS) {
       callsRunning: () => 0,
       resolutionsPending: () => 0,
       targetsResting: () => 0,
+      checkpointAgeS: () => 0,
     });
     const telemetry = new Telemetry(createLogger('fatal'), metrics);
     let place: DatabasePlace;

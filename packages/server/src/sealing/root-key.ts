@@ -39,13 +39,18 @@ export class RootKey {
 
 /** Reads a root key file: 64 hexadecimal characters, readable by its owner alone. Throws with what to do. */
 export function readRootKey(file: string): RootKey {
+  const text = readSecretFile(file);
+  if (!HEX.test(text)) throw new Error(`${file} is not a root key: it must hold 64 hexadecimal characters`);
+  return new RootKey(Buffer.from(text, 'hex'));
+}
+
+/** The text of a file that its owner alone may read. Throws with what to do. */
+export function readSecretFile(file: string): string {
   const mode = statSync(file).mode & 0o777;
   if ((mode & OTHERS_MAY) !== 0) {
     throw new Error(`${file} may be read by others (mode ${mode.toString(8)}): run chmod 600 ${file}`);
   }
-  const text = readFileSync(file, 'utf8').trim();
-  if (!HEX.test(text)) throw new Error(`${file} is not a root key: it must hold 64 hexadecimal characters`);
-  return new RootKey(Buffer.from(text, 'hex'));
+  return readFileSync(file, 'utf8').trim();
 }
 
 /** Reads the root key, or makes one where there is none yet: it is on the disk before anything hangs on it. */

@@ -49,6 +49,11 @@ export function headText(bytes: Uint8Array): string {
 /** `0x02 ‖ head ‖ leaf`, filled anew for each record: two are chained for every call. */
 const pair = Buffer.alloc(1 + 2 * HASH_BYTES, 0x02);
 
+/** `SHA-256(0x00 ‖ record)`. */
+export function leafOf(record: string): Buffer {
+  return hash('sha256', Buffer.from(`\0${record}`, 'utf8'), 'buffer');
+}
+
 /** The head that follows `head` when `record` is the next one. Both heads are base64url. */
 export function nextHead(head: string, record: string): string {
   pair.write(head, 1, HASH_BYTES, 'base64url');

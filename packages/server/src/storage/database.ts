@@ -1,5 +1,6 @@
 /** The port to durable storage: typed reads, and units of work that share commits. Implemented on SQLite and PostgreSQL. */
 import type { Compilable, Kysely } from 'kysely';
+import type { ChainMemory } from './chain-memory.ts';
 import type { Schema } from './schema.ts';
 import type { Build, Guard, Prepare, SqlStep, Step } from './statement.ts';
 
@@ -18,12 +19,17 @@ export type Urgency = 'now' | 'soon';
 
 export type ReadLane = 'lookup' | 'report';
 
+/** Nodes that a database may have, numbered from 1: processes that share it. */
+export const NODES_MAX = { sqlite: 1, postgres: 64 } as const;
+
 export interface Database {
   readonly dialect: 'sqlite' | 'postgres';
   /** This process's place in a cluster; its audit chain carries this number. May change with the session. SQLite: always 1. */
   readonly node: number;
   /** Unique to this opening of the database: tells what this process began from what a dead one left. */
   readonly boot: string;
+  /** This node's audit chain as its writer has it in memory. */
+  readonly chain: ChainMemory;
   readonly prepare: Prepare;
   /** A step compiled with its values in place, for what is not on the call path. */
   step(build: Build, guard?: Guard): SqlStep;

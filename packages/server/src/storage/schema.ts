@@ -153,8 +153,10 @@ export interface Schema extends MoneySchema, AlertSchema {
   };
   /** `head` is 32 bytes. On SQLite, which has one node, the sequence alone is the key. */
   audit_records: { node: Integer; sequence: Integer; at: Integer; record: string; head: Uint8Array };
-  /** Signed heads of the chains. `note` is the whole signed note. */
+  /** Signed notes of what a node's chain had come to. `head` in base64, as in the note. */
   audit_checkpoints: { node: Integer; size: Integer; at: Integer; head: string; note: string };
+  /** Size of the newest checkpoint of a node that a sink has, and when it got it. */
+  audit_sink_positions: { sink: string; node: Integer; size: Integer; at: Integer };
   /** What was taken out of `audit_records`, and which file has it; `head` is that after the last, base64url. */
   audit_archives: {
     node: Integer;

@@ -24,11 +24,14 @@ export class Metrics {
   readonly callsRunning: Gauge;
   readonly resolutionsPending: Gauge;
   readonly targetsResting: Gauge;
+  readonly checkpointsPending: Gauge<'sink'>;
+  readonly auditInconsistencies: Counter;
 
   constructor(gauges: {
     readonly callsRunning: () => number;
     readonly resolutionsPending: () => number;
     readonly targetsResting: () => number;
+    readonly checkpointAgeS: () => number;
   }) {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
@@ -119,6 +122,21 @@ export class Metrics {
       help: 'Tokens settled.',
       labelNames: ['provider', 'class'],
       registers,
+    });
+    this.checkpointsPending = new Gauge({
+      name: 'keyfold_audit_checkpoints_pending',
+      help: 'Checkpoints that a sink does not have yet.',
+      labelNames: ['sink'],
+      registers,
+    });
+    this.auditInconsistencies = new Counter({
+      name: 'keyfold_audit_inconsistencies_total',
+      help: 'Audit chains that contradict what was signed of them; nothing is signed for their nodes any more.',
+      registers,
+    });
+    observed('keyfold_audit_checkpoint_age_seconds', 'Since this process signed its last checkpoint.', {
+      registers,
+      read: gauges.checkpointAgeS,
     });
     this.callsRunning = observed('keyfold_calls_running', 'Calls in flight.', {
       registers,

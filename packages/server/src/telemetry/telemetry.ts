@@ -103,6 +103,19 @@ export class Telemetry {
     this.#log.warn({ action }, 'a key was reported as leaked: see the audit log');
   }
 
+  auditInconsistent(of: { readonly node: number; readonly size: number; readonly why: string }): void {
+    this.#metrics.auditInconsistencies.inc();
+    this.#log.error(of, 'the audit chain contradicts its checkpoints: nothing more is signed for this node');
+  }
+
+  sinkFailed(sink: string, problem: string): void {
+    this.#log.warn({ sink, problem }, 'an audit sink does not take checkpoints');
+  }
+
+  sinkPending(sink: string, checkpoints: number): void {
+    this.#metrics.checkpointsPending.set({ sink }, checkpoints);
+  }
+
   jobFailed(job: string, error: unknown): void {
     this.#log.error({ job, error: describeError(error) }, 'a timed job failed');
   }

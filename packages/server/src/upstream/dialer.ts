@@ -38,7 +38,11 @@ export function createDialer(target: AllowedOrigin, options: DialerOptions): bui
   };
 }
 
-function checkedLookup(target: AllowedOrigin, resolveAll: ResolveAll): LookupFunction {
+/** Finds a name's addresses, all of which must be allowed. */
+export function checkedLookup(
+  target: Pick<AllowedOrigin, 'networks' | 'isPrivate'>,
+  resolveAll: ResolveAll,
+): LookupFunction {
   return (host, options, done) => {
     resolveAll(host, (error, addresses) => {
       const first = addresses?.[0];
@@ -54,7 +58,7 @@ function checkedLookup(target: AllowedOrigin, resolveAll: ResolveAll): LookupFun
   };
 }
 
-function resolveBySystem(
+export function resolveBySystem(
   host: string,
   done: (error: Error | null, addresses: LookupAddress[]) => void,
 ): void {

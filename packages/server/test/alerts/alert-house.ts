@@ -50,7 +50,12 @@ export function openAlertHouse(database: Database, clock: ManualClock) {
   const mac = new RowMac(rootKey);
   const newId = createNewId(clock, random);
   const none = () => 0;
-  const metrics = new Metrics({ callsRunning: none, resolutionsPending: none, targetsResting: none });
+  const metrics = new Metrics({
+    callsRunning: none,
+    resolutionsPending: none,
+    targetsResting: none,
+    checkpointAgeS: none,
+  });
   const audit = new AuditLog(database, clock);
   const keys = new KeyStore(database, mac);
   const edited: string[] = [];

@@ -2,13 +2,17 @@
 import type { Command } from 'commander';
 import type { Context } from '../../context.ts';
 import { addGroup } from '../../help.ts';
+import { addAuditCheckpoints } from './checkpoints.ts';
 import { addAuditExport } from './export.ts';
 import { addAuditHolds } from './holds.ts';
+import { addAuditKey } from './key.ts';
 import { addAuditVerify } from './verify.ts';
 
 export function addAudit(program: Command, context: Context): void {
   const audit = addGroup(program, 'audit', 'The audit log: export it, verify it, keep it.');
   addAuditExport(audit, context);
   addAuditVerify(audit, context);
+  addAuditCheckpoints(audit, context);
+  addAuditKey(audit, context);
   addAuditHolds(audit, context);
 }

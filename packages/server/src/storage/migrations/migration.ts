@@ -9,7 +9,7 @@ import { smallCalls } from './0005-small-calls.ts';
 import { idempotentCalls } from './0006-idempotent-calls.ts';
 import { credit } from './0007-credit.ts';
 import { holdingLess } from './0008-holding-less.ts';
-import { auditCheckpoints } from './0009-audit-checkpoints.ts';
+import { checkpoints } from './0009-checkpoints.ts';
 import { auditArchives } from './0010-audit-archives.ts';
 import { alerts } from './0011-alerts.ts';
 import { auditSearch } from './0012-audit-search.ts';
@@ -26,7 +26,7 @@ const MIGRATIONS: readonly Migration[] = [
   idempotentCalls,
   credit,
   holdingLess,
-  auditCheckpoints,
+  checkpoints,
   auditArchives,
   alerts,
   auditSearch,

@@ -1,5 +1,6 @@
 /** The advisory locks that say which Keyfold processes have a database open. They end with the session that took them. */
 import type pg from 'pg';
+import { NODES_MAX } from '../database.ts';
 
 /** Namespace of the locks on node numbers, so that Keyfold never meets another program's. */
 const NODE_LOCKS = 1_802_201_957;
@@ -10,9 +11,6 @@ export const SEARCH_INDEX_LOCK = 1_802_201_959;
 const BOOT_LOCKS = 27_494;
 const BOOT = /^[0-9a-f]{12}$/;
 const BOOT_BITS = 48n;
-
-/** Processes that may share one database. */
-const NODES_MAX = 64;
 
 /** The boots whose locks are held, of any session: the server shows them as halves of 32 bits. */
 export const LIVING_BOOTS = `select distinct
@@ -40,7 +38,7 @@ export async function lockBoot(client: pg.Client, boot: string): Promise<void> {
 
 /** Takes a free node number: the preferred one, else the first. */
 export async function claimNode(client: pg.Client, preferred: number | undefined): Promise<number> {
-  const numbers = Array.from({ length: NODES_MAX }, (_, index) => index + 1);
+  const numbers = Array.from({ length: NODES_MAX.postgres }, (_, index) => index + 1);
   for (const node of preferred === undefined ? numbers : [preferred, ...numbers]) {
     const { rows } = await client.query<{ held: boolean }>('select pg_try_advisory_lock($1, $2) as held', [
       NODE_LOCKS,
@@ -48,5 +46,5 @@ export async function claimNode(client: pg.Client, preferred: number | undefined
     ]);
     if (rows[0]?.held === true) return node;
   }
-  throw new Error(`all ${NODES_MAX} places of this database are taken by running Keyfold processes`);
+  throw new Error(`all ${NODES_MAX.postgres} places of this database are taken by running Keyfold processes`);
 }

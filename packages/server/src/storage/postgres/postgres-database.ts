@@ -4,6 +4,7 @@ import type { Compilable, Kysely } from 'kysely';
 import pg from 'pg';
 import { Fault, describeError } from '../../kernel/fault.ts';
 import type { Database, Outcome, ReadLane, UnitOfWork, Urgency } from '../database.ts';
+import { ChainMemory } from '../chain-memory.ts';
 import { GroupCommit, type UnitResult } from '../group-commit.ts';
 import { createQueryBuilder } from '../query-builder.ts';
 import type { Schema } from '../schema.ts';
@@ -47,6 +48,7 @@ export class PostgresDatabase implements Database {
   #session: PostgresSession | undefined;
   #opening: Promise<PostgresSession> | undefined;
   #node: number | undefined;
+  #chain: ChainMemory | undefined;
 
   private constructor(options: PostgresOptions) {
     this.#nowMs = options.nowMs;
@@ -65,6 +67,10 @@ export class PostgresDatabase implements Database {
 
   get node(): number {
     return this.#node as number;
+  }
+
+  get chain(): ChainMemory {
+    return this.#chain as ChainMemory;
   }
 
   step(build: Build, guard?: Guard): SqlStep {
@@ -120,7 +126,10 @@ export class PostgresDatabase implements Database {
 
   async #runBatch(units: readonly UnitOfWork[]): Promise<readonly UnitResult[]> {
     const session = await this.#openSession();
-    return session.run(units, this.#nowMs());
+    const results = await session.run(units, this.#nowMs());
+    // A session that was lost since then is followed by one that reads from the database what became of it.
+    if (this.#session === session) this.chain.advance(session.node, session.chain.report());
+    return results;
   }
 
   async #openSession(): Promise<PostgresSession> {
@@ -138,6 +147,9 @@ export class PostgresDatabase implements Database {
     });
     this.#session = session;
     this.#node = session.node;
+    const point = { node: session.node, ...connected.chain };
+    if (this.#chain === undefined) this.#chain = new ChainMemory(point);
+    else this.#chain.open(point);
     return session;
   }
 

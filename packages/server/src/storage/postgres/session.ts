@@ -1,7 +1,8 @@
 /** The one writing PostgreSQL session of this process: commits batches and keeps its node's chain. */
 import type pg from 'pg';
 import type { UnitOfWork } from '../database.ts';
-import { type ChainState, chainRecord, headBytes } from '../audit-chain.ts';
+import { type ChainState, headBytes } from '../audit-chain.ts';
+import { ChainTip } from '../chain-tip.ts';
 import type { UnitResult } from '../group-commit.ts';
 import { BalanceBatch } from '../balance-batch.ts';
 import type { SqlStep, Step } from '../statement.ts';
@@ -20,7 +21,8 @@ export class PostgresSession {
   readonly #client: pg.Client;
   readonly #destroy: () => void;
   readonly node: number;
-  #chain: ChainState;
+  /** Its state is durable whenever no batch runs. */
+  readonly chain: ChainTip;
   #onEnd: (() => void) | undefined;
   #claims = new ClaimBatch([]);
   #balances = new BalanceBatch(new LockedBalances([], []));
@@ -31,7 +33,7 @@ export class PostgresSession {
     this.#client = client;
     this.#destroy = destroy;
     this.node = node;
-    this.#chain = chain;
+    this.chain = new ChainTip(chain);
     this.#onEnd = onEnd;
     client.once('error', () => this.#end());
     client.once('end', () => this.#end());
@@ -42,7 +44,7 @@ export class PostgresSession {
    * session is ended with it: the next one reads from the database what became of it.
    */
   async run(units: readonly UnitOfWork[], nowMs: number): Promise<readonly UnitResult[]> {
-    const chainBefore = this.#chain;
+    const chainBefore = this.chain.state;
     try {
       await this.#client.query('begin');
       this.#claims = await this.#insertClaims(units);
@@ -60,7 +62,7 @@ export class PostgresSession {
       if (command !== 'COMMIT') throw new Error(`the server answered the commit with ${command}`);
       return results;
     } catch (error) {
-      this.#chain = chainBefore;
+      this.chain.undoTo(chainBefore);
       await this.#client.query('rollback').catch(() => this.#end());
       throw error;
     }
@@ -95,7 +97,7 @@ export class PostgresSession {
 
   async #runUnit(unit: UnitOfWork, nowMs: number): Promise<UnitResult> {
     const before = {
-      chain: this.#chain,
+      chain: this.chain.state,
       balances: this.#balances.mark(),
       claims: this.#claims.mark(),
       sums: this.#sums.mark(),
@@ -128,7 +130,7 @@ export class PostgresSession {
     readonly sums: number;
   }): Promise<void> {
     await this.#client.query('rollback to savepoint unit');
-    this.#chain = before.chain;
+    this.chain.undoTo(before.chain);
     this.#balances.undoTo(before.balances);
     this.#claims.undoTo(before.claims);
     this.#sums.undoTo(before.sums);
@@ -169,8 +171,7 @@ export class PostgresSession {
   }
 
   async #append(body: string, nowMs: number): Promise<number> {
-    const { record, state } = chainRecord(this.#chain, { node: this.node, body });
-    this.#chain = state;
+    const { record, state } = this.chain.append({ node: this.node, body });
     return this.#send({
       sql: `insert into audit_records (node, sequence, at, record, head) values ($1, $2, $3, $4, decode($5, 'hex'))`,
       values: [this.node, state.sequence, nowMs, record, headBytes(state.head).toString('hex')],

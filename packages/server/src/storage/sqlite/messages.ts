@@ -1,4 +1,6 @@
 /** What the event loop and the SQLite worker say to each other. Statements cross once and are then called by number. */
+import type { ChainState } from '../audit-chain.ts';
+import type { ChainReport } from '../chain-tip.ts';
 import type { MigrationSql } from '../migrations/pending.ts';
 import type { SqlValue } from '../statement.ts';
 
@@ -66,12 +68,16 @@ export type Request =
   | { readonly kind: 'close'; readonly id: number };
 
 export type Response =
-  | { readonly id: number; readonly results: string }
+  | { readonly id: number; readonly results: string; readonly chain: ChainReport }
   | { readonly id: number; readonly rows: readonly unknown[] }
   | { readonly id: number; readonly error: string }
   | { readonly id: number; readonly closed: true };
 
 /** The worker's first message: it is open, or why not. */
 export type Opened =
-  | { readonly opened: true }
+  | {
+      readonly opened: true;
+      /** What a writer goes on from. */
+      readonly chain: ChainState | undefined;
+    }
   | { readonly opened: false; readonly error: string; readonly locked: boolean };

@@ -2,6 +2,8 @@
 import type { Compilable, Kysely } from 'kysely';
 import { Fault, describeError } from '../../kernel/fault.ts';
 import type { Database, Outcome, ReadLane, UnitOfWork, Urgency } from '../database.ts';
+import { EMPTY_CHAIN } from '../audit-chain.ts';
+import { ChainMemory } from '../chain-memory.ts';
 import { GroupCommit, type UnitResult } from '../group-commit.ts';
 import { renderMigrations } from '../migrations/migration.ts';
 import { createQueryBuilder } from '../query-builder.ts';
@@ -36,6 +38,7 @@ export class SqliteDatabase implements Database {
   readonly dialect = 'sqlite';
   readonly node = 1;
   readonly boot: string;
+  readonly chain: ChainMemory;
   readonly prepare: Prepare;
   readonly #builder: Kysely<Schema>;
   readonly #nowMs: () => number;
@@ -56,6 +59,7 @@ export class SqliteDatabase implements Database {
     this.#settings = ports.settings;
     this.#nowMs = options.nowMs;
     this.boot = options.boot;
+    this.chain = new ChainMemory({ node: this.node, ...(ports.writer.chain ?? EMPTY_CHAIN) });
     this.#builder = createQueryBuilder('sqlite');
     this.prepare = createPrepare(this.#builder);
   }
@@ -136,7 +140,9 @@ export class SqliteDatabase implements Database {
       batch: JSON.stringify(batch),
       texts: encoder.texts.join('\n'),
     });
-    const results = 'results' in response ? (JSON.parse(response.results) as WireResult[]) : [];
+    if (!('results' in response)) return [];
+    this.chain.advance(this.node, response.chain);
+    const results = JSON.parse(response.results) as WireResult[];
     return results.map((result) => toUnitResult(result));
   }
 

@@ -1,5 +1,6 @@
 /** The event loop's end of one SQLite worker: requests out, answers matched by number, death turned into faults. */
 import { Worker } from 'node:worker_threads';
+import type { ChainState } from '../audit-chain.ts';
 import type { Opened, Request, Response, WorkerSettings } from './messages.ts';
 
 type WithoutId<T> = T extends { readonly id: number } ? Omit<T, 'id'> : never;
@@ -21,11 +22,14 @@ export class DirectoryLockedError extends Error {}
 export class WorkerPort {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
+  /** What a writer's chain began from. */
+  readonly chain: ChainState | undefined;
   #nextId = 1;
   #dead: Error | undefined;
 
-  private constructor(worker: Worker) {
+  private constructor(worker: Worker, chain: ChainState | undefined) {
     this.#worker = worker;
+    this.chain = chain;
     worker.on('message', (response: Response) => this.#settle(response));
     worker.on('error', (error) => this.#die(error instanceof Error ? error : new Error(String(error))));
     worker.on('exit', () => this.#die(new Error('the SQLite worker has ended')));
@@ -41,7 +45,7 @@ export class WorkerPort {
       worker.once('message', resolve);
       worker.once('error', reject);
     });
-    if (opened.opened) return new WorkerPort(worker);
+    if (opened.opened) return new WorkerPort(worker, opened.chain);
     await worker.terminate();
     throw opened.locked
       ? new DirectoryLockedError(`${settings.directory} is in use by another Keyfold process`)

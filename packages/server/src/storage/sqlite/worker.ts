@@ -1,6 +1,7 @@
 /** The SQLite worker thread: one connection, writing or reading, so that no fsync and no report stalls the event loop. */
 import type { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
+import type { ChainState } from '../audit-chain.ts';
 import type { Opened, Request, Response, WireBatch, WorkerSettings } from './messages.ts';
 import { openConnection } from './open-connection.ts';
 import { SqliteWriter } from './writer.ts';
@@ -9,7 +10,8 @@ const port = parentPort;
 if (port === null) throw new Error('this file runs as a worker thread');
 const settings = workerData as WorkerSettings;
 
-function serve(db: DatabaseSync, release: () => void): void {
+/** Answers what the writer's chain begins from. */
+function serve(db: DatabaseSync, release: () => void): ChainState | undefined {
   const writer = settings.role === 'writer' ? new SqliteWriter(db) : undefined;
   port?.on('message', (request: Request) => {
     port.postMessage(answer(request, db, writer));
@@ -19,19 +21,18 @@ function serve(db: DatabaseSync, release: () => void): void {
       port.close();
     }
   });
+  return writer?.chain.state;
 }
 
 function answer(request: Request, db: DatabaseSync, writer: SqliteWriter | undefined): Response {
   try {
     switch (request.kind) {
-      case 'commit':
+      case 'commit': {
         if (writer === undefined) throw new Error('a reader does not write');
-        return {
-          id: request.id,
-          results: JSON.stringify(
-            writer.run(JSON.parse(request.batch) as WireBatch, request.texts.split('\n')),
-          ),
-        };
+        const batch = JSON.parse(request.batch) as WireBatch;
+        const results = JSON.stringify(writer.run(batch, request.texts.split('\n')));
+        return { id: request.id, results, chain: writer.chain.report() };
+      }
       case 'read': {
         const statement = db.prepare(request.sql);
         statement.setReadBigInts(true);
@@ -47,8 +48,8 @@ function answer(request: Request, db: DatabaseSync, writer: SqliteWriter | undef
 
 try {
   const { db, release } = openConnection(settings);
-  serve(db, release);
-  port.postMessage({ opened: true } satisfies Opened);
+  const chain = serve(db, release);
+  port.postMessage({ opened: true, chain } satisfies Opened);
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error);
   port.postMessage({ opened: false, error: message, locked: message.includes('is locked') } satisfies Opened);

@@ -1,6 +1,7 @@
 /** Executes batches of units of work on the one writing SQLite connection. Runs inside the worker. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { type ChainState, EMPTY_CHAIN, chainRecord, headBytes, headText } from '../audit-chain.ts';
+import { type ChainState, EMPTY_CHAIN, headBytes, headText } from '../audit-chain.ts';
+import { ChainTip } from '../chain-tip.ts';
 import type { SqlValue } from '../statement.ts';
 import { BalanceBatch } from '../balance-batch.ts';
 import { BalanceRows } from './balance-rows.ts';
@@ -49,6 +50,8 @@ interface Prepared {
 }
 
 export class SqliteWriter {
+  /** Its state is durable whenever no batch runs. */
+  readonly chain: ChainTip;
   readonly #db: DatabaseSync;
   readonly #sql: string[] = [];
   readonly #statements: (Prepared | undefined)[] = [];
@@ -59,7 +62,6 @@ export class SqliteWriter {
   readonly #insertClaim: StatementSync;
   readonly #claims: ClaimIndex;
   readonly #sumWriter: SumWriter;
-  #chain: ChainState;
   #balances: BalanceBatch;
   #sums = new SumBatch();
   #texts: readonly string[] = [];
@@ -79,7 +81,7 @@ export class SqliteWriter {
     this.#insertClaim = db.prepare('insert into claims (value) values (?)');
     this.#sumWriter = new SumWriter(db);
     this.#claims = readClaims(db);
-    this.#chain = readChain(db);
+    this.chain = new ChainTip(readChain(db));
   }
 
   /**
@@ -97,7 +99,7 @@ export class SqliteWriter {
 
   /** Commits unless `work` answers `undefined` or throws; then all is undone. */
   #transact(work: () => WireResult[] | undefined): WireResult[] | undefined {
-    const chainBefore = this.#chain;
+    const chainBefore = this.chain.state;
     this.#balances = new BalanceBatch(this.#rows);
     this.#sums = new SumBatch();
     this.#begin.run();
@@ -112,12 +114,12 @@ export class SqliteWriter {
         return results;
       }
     } catch (error) {
-      this.#chain = chainBefore;
+      this.chain.undoTo(chainBefore);
       this.#claims.undoTo(0);
       if (this.#db.isTransaction) this.#db.exec('rollback');
       throw error;
     }
-    this.#chain = chainBefore;
+    this.chain.undoTo(chainBefore);
     this.#claims.undoTo(0);
     this.#db.exec('rollback');
     return undefined;
@@ -167,7 +169,7 @@ export class SqliteWriter {
 
   #mark(): Mark {
     return {
-      chain: this.#chain,
+      chain: this.chain.state,
       balances: this.#balances.mark(),
       claims: this.#claims.mark(),
       sums: this.#sums.mark(),
@@ -180,7 +182,7 @@ export class SqliteWriter {
   }
 
   #undoInMemory(before: Mark): void {
-    this.#chain = before.chain;
+    this.chain.undoTo(before.chain);
     this.#balances.undoTo(before.balances);
     this.#claims.undoTo(before.claims);
     this.#sums.undoTo(before.sums);
@@ -243,10 +245,9 @@ export class SqliteWriter {
   }
 
   #appendRecord(body: string, nowMs: number): void {
-    const { record, state } = chainRecord(this.#chain, { node: NODE, body });
+    const { record, state } = this.chain.append({ node: NODE, body });
     this.#hasWritten = true;
     this.#append.run(NODE, state.sequence, nowMs, record, headBytes(state.head));
-    this.#chain = state;
   }
 }
 
