@@ -1,7 +1,7 @@
 /** Reads the chains' records in their order, from either end, in bounded pages. */
 import { sql } from 'kysely';
 import type { DatabaseReader } from '../../storage/reader.ts';
-import { NODES_MAX } from '../place.ts';
+import { NODES_MAX } from '../../storage/database.ts';
 
 export interface StoredRecord {
   readonly sequence: number;
@@ -95,4 +95,4 @@ const EMBEDDED_EDGES = sql<EdgeRow>`select 1 as node, min(sequence) as first,
 const CLUSTER_EDGES = sql<EdgeRow>`select node,
     (select sequence from audit_records as r where r.node = n.node order by sequence limit 1) as first,
     (select sequence from audit_records as r where r.node = n.node order by sequence desc limit 1) as last
-  from generate_series(1, ${sql.lit(NODES_MAX)}) as n (node)`;
+  from generate_series(1, ${sql.lit(NODES_MAX.postgres)}) as n (node)`;
