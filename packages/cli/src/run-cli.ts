@@ -81,7 +81,6 @@ export function createProgram(context: Context): Command {
     addCalls,
     addAudit,
     addModels,
-    addAudit,
     addAlerts,
     addWebhooks,
   ]) {

@@ -7,8 +7,8 @@ export interface Column {
 }
 
 const GAP = '  ';
-/** Control characters, and marks that change the direction of text: either could disguise what a cell says. */
-const UNSAFE = /[\p{Cc}\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu;
+/** Control characters, separators, and marks that are not seen or change the direction of text: all could disguise what a cell says. */
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 /** Characters that take two cells in every common terminal font. */
 const WIDE =
   /[\u1100-\u115F\u2E80-\u303E\u3041-\uA4CF\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\u{1F300}-\u{1FAFF}]/u;
