@@ -42,6 +42,8 @@ export interface SearchIndex {
   find(query: BlockQuery): Promise<number[]>;
   /** Forgets what is indexed of a node from a block on. */
   forgetFrom(node: number, block: number): Promise<void>;
+  /** Forgets what is indexed of a node before a block: its records are gone. */
+  forgetBefore(node: number, block: number): Promise<void>;
   /** Whether this process is the one that writes the index, where several could. */
   mayWrite(): Promise<boolean>;
   close(): Promise<void>;

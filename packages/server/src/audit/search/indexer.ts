@@ -18,6 +18,8 @@ export class Indexer {
   readonly #parts: IndexerParts;
   /** The next block of each node. */
   readonly #next = new Map<number, number>();
+  /** The first block of each node that has records: what was before it is forgotten. */
+  readonly #first = new Map<number, number>();
 
   constructor(parts: IndexerParts) {
     this.#parts = parts;
@@ -35,7 +37,9 @@ export class Indexer {
     let hasMore = false;
     for (const edge of edges) {
       if (!isWriter || !this.#next.has(edge.node)) await this.#resume(edge, isWriter);
-      if (isWriter) hasMore = (await this.#indexSome(edge)) || hasMore;
+      if (!isWriter) continue;
+      await this.#forgetPruned(edge);
+      hasMore = (await this.#indexSome(edge)) || hasMore;
     }
     return hasMore;
   }
@@ -44,8 +48,7 @@ export class Indexer {
   async #resume(edge: ChainEdge, isWriter: boolean): Promise<void> {
     const { index, source } = this.#parts;
     const last = await index.lastBlock(edge.node);
-    // Records that were pruned are whole blocks, so what is left begins where one may begin.
-    const begin = Math.floor((edge.first - 1) / RECORDS_PER_BLOCK);
+    const begin = blockOf(edge.first);
     if (last === undefined) {
       this.#next.set(edge.node, begin);
       return;
@@ -57,6 +60,13 @@ export class Indexer {
     this.#next.set(edge.node, isOurs ? Math.max(begin, last.block + 1) : begin);
   }
 
+  async #forgetPruned({ node, first }: ChainEdge): Promise<void> {
+    const block = blockOf(first);
+    if (this.#first.get(node) === block) return;
+    if (block > 0) await this.#parts.index.forgetBefore(node, block);
+    this.#first.set(node, block);
+  }
+
   async #indexSome({ node, last }: ChainEdge): Promise<boolean> {
     const { source, index } = this.#parts;
     const next = this.#next.get(node) ?? 0;
@@ -65,9 +75,7 @@ export class Indexer {
     const records = await source.readChained(node, next * RECORDS_PER_BLOCK, whole * RECORDS_PER_BLOCK);
     const blocks: IndexedBlock[] = [];
     for (let block = next; block < next + whole; block++) {
-      const ofBlock = records.filter(
-        ({ sequence }) => Math.floor((sequence - 1) / RECORDS_PER_BLOCK) === block,
-      );
+      const ofBlock = records.filter(({ sequence }) => blockOf(sequence) === block);
       if (ofBlock.length > 0) blocks.push(await this.#describe(block, ofBlock));
     }
     await index.add(node, blocks);
@@ -95,6 +103,10 @@ export class Indexer {
     const head = records.at(-1)?.head ?? new Uint8Array();
     return { block, fromMs: Math.min(...times), toMs: Math.max(...times), terms: terms.render(), head };
   }
+}
+
+function blockOf(sequence: number): number {
+  return Math.floor((sequence - 1) / RECORDS_PER_BLOCK);
 }
 
 function isShort(record: string): boolean {

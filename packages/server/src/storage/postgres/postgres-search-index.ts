@@ -56,6 +56,10 @@ export class PostgresSearchIndex implements SearchIndex {
     await this.#pool.query('delete from audit_blocks where node = $1 and block >= $2', [node, block]);
   }
 
+  async forgetBefore(node: number, block: number): Promise<void> {
+    await this.#pool.query('delete from audit_blocks where node = $1 and block < $2', [node, block]);
+  }
+
   async mayWrite(): Promise<boolean> {
     if (this.#lock !== undefined) return true;
     const client = await this.#pool.connect();
@@ -73,6 +77,8 @@ export class PostgresSearchIndex implements SearchIndex {
   }
 
   async close(): Promise<void> {
+    // By name: whoever comes next need not wait until the server has noticed that the session is gone.
+    await this.#lock?.query('select pg_advisory_unlock($1)', [SEARCH_INDEX_LOCK]).catch(() => undefined);
     this.#giveUp();
     await this.#pool.end();
   }

@@ -74,13 +74,11 @@ export class SqliteSearchIndex implements SearchIndex {
   }
 
   async forgetFrom(_node: number, block: number): Promise<void> {
-    this.#transact(() => {
-      this.#db.prepare('delete from blocks where block >= ?').run(block);
-      const forget = this.#db.prepare('delete from block_terms where rowid >= ?');
-      // FTS5 tells a number of changes that no JavaScript number can hold.
-      forget.setReadBigInts(true);
-      forget.run(block);
-    });
+    this.#forget('>=', block);
+  }
+
+  async forgetBefore(_node: number, block: number): Promise<void> {
+    this.#forget('<', block);
   }
 
   /** The database has one process. */
@@ -90,6 +88,16 @@ export class SqliteSearchIndex implements SearchIndex {
 
   async close(): Promise<void> {
     this.#db.close();
+  }
+
+  #forget(side: '>=' | '<', block: number): void {
+    this.#transact(() => {
+      this.#db.prepare(`delete from blocks where block ${side} ?`).run(block);
+      const forget = this.#db.prepare(`delete from block_terms where rowid ${side} ?`);
+      // FTS5 tells a number of changes that no JavaScript number can hold.
+      forget.setReadBigInts(true);
+      forget.run(block);
+    });
   }
 
   #transact(work: () => void): void {
