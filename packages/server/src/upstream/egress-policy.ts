@@ -48,6 +48,11 @@ export class AllowedNetworks {
 
 export const NO_NETWORKS = new AllowedNetworks([]);
 
+/** The networks of a setting, whose form has been checked. */
+export function readNetworks(networks: readonly string[]): AllowedNetworks {
+  return new AllowedNetworks(networks.map((network) => toCidr(network)));
+}
+
 /** Reads the `allow_networks` of a credential, such as `127.0.0.0/8` or `fd00::/8`. */
 export function parseNetworks(cidrs: readonly string[]): AllowedNetworks | Denial {
   if (cidrs.length > NETWORKS_MAX) {
@@ -122,6 +127,12 @@ export function isDeniedAddress(address: string, networks: AllowedNetworks = NO_
 
 function refuse(param: string, why: string): Denial {
   return new Denial('invalid_request', { param, message: `${param} is not allowed. ${why}` });
+}
+
+/** A single address is the network of itself. */
+function toCidr(network: string): string {
+  if (network.includes('/')) return network;
+  return `${network}/${isIP(network) === 4 ? 32 : 128}`;
 }
 
 function familyOf(address: string): 'ipv4' | 'ipv6' | undefined {

@@ -1,8 +1,13 @@
 /** Responsible for where webhooks lead: their URLs judged at every delivery, and few connections to each. */
 import { Denial } from '../kernel/denial.ts';
-import { isIP } from 'node:net';
 import type { ResolveAll } from './dialer.ts';
-import { AllowedNetworks, type AllowedOrigin, OF_WEBHOOK, checkBaseUrl } from './egress-policy.ts';
+import {
+  type AllowedNetworks,
+  type AllowedOrigin,
+  OF_WEBHOOK,
+  checkBaseUrl,
+  readNetworks,
+} from './egress-policy.ts';
 import { DEFAULT_POOL_LIMITS, type OriginPool, UpstreamPools } from './pools.ts';
 
 const LIMITS = { ...DEFAULT_POOL_LIMITS, connectionsMax: 2, callsMax: 8, poolsMax: 64 };
@@ -13,7 +18,7 @@ export class WebhookPools {
 
   /** `networks`: what the setting `webhook_networks` says. */
   constructor(networks: readonly string[], resolveAll?: ResolveAll) {
-    this.#networks = new AllowedNetworks(networks.map((network) => toCidr(network)));
+    this.#networks = readNetworks(networks);
     this.#pools = new UpstreamPools(LIMITS, resolveAll);
   }
 
@@ -34,10 +39,4 @@ export class WebhookPools {
   destroy(): Promise<void> {
     return this.#pools.destroy();
   }
-}
-
-/** A single address is the network of itself. */
-function toCidr(network: string): string {
-  if (network.includes('/')) return network;
-  return `${network}/${isIP(network) === 4 ? 32 : 128}`;
 }

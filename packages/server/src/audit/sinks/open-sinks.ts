@@ -7,7 +7,7 @@ import type { Config } from '../../config/index.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { Denial } from '../../kernel/denial.ts';
 import { readSecretFile } from '../../sealing/root-key.ts';
-import { AllowedNetworks, checkBaseUrl } from '../../upstream/egress-policy.ts';
+import { OF_WEBHOOK, checkBaseUrl, readNetworks } from '../../upstream/egress-policy.ts';
 import { DEFAULT_POOL_LIMITS, OriginPool } from '../../upstream/pools.ts';
 import { readWebhookSecret } from '../../upstream/post-webhook.ts';
 
@@ -20,7 +20,7 @@ export type SinkConfig = Pick<
 >;
 
 export function openSinks(config: SinkConfig, clock: Clock): readonly AuditSink[] {
-  const networks = new AllowedNetworks(config.webhookNetworks);
+  const networks = readNetworks(config.webhookNetworks);
   const {
     auditCheckpointFile: file,
     auditCheckpointSyslog: syslog,
@@ -36,10 +36,10 @@ export function openSinks(config: SinkConfig, clock: Clock): readonly AuditSink[
         `${webhook.secretFile} holds no secret: it must be whsec_ and the base64 of 24 to 64 bytes`,
       );
     }
-    const target = checkBaseUrl(webhook.url, networks);
+    const target = checkBaseUrl(webhook.url, networks, OF_WEBHOOK);
     if (target instanceof Denial) {
       throw new Error(
-        `${WEBHOOK} is not allowed: ${(target.detail.message ?? '').replace(/^base_url is not allowed\. /, '')}`,
+        `${WEBHOOK} is not allowed: ${(target.detail.message ?? '').replace(/^url is not allowed\. /, '')}`,
       );
     }
     sinks.push(new WebhookSink({ clock, secret, pool: new OriginPool(target, DEFAULT_POOL_LIMITS) }));
