@@ -3,6 +3,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { Denial } from '../kernel/denial.ts';
 import type { NewId } from '../kernel/new-id.ts';
 import type { Principal } from '../keys/key.ts';
+import { describeChange } from './describe-change.ts';
 import { type Change, type Endpoint, type Json, defineEndpoint, ok } from './endpoint.ts';
 import { cutPage, renderPage, renderTime } from './list-page.ts';
 import {
@@ -74,7 +75,7 @@ export function projectEndpoints(rooms: ProjectRooms): Endpoint[] {
             {
               action: 'organization.updated',
               target: own.id,
-              detail: { leak_policy: leakPolicy, previous_leak_policy: own.leakPolicy },
+              detail: describeChange({ leak_policy: own.leakPolicy }, { leak_policy: leakPolicy }),
             },
           ],
           reply: ok(renderOrganization({ ...own, leakPolicy })),

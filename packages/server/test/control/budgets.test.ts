@@ -33,7 +33,8 @@ describeOnEachDatabase('budgets', (keyfold) => {
       scope_id: key['id'],
       period: 'month',
       cap_usd: '20.00',
-      previous_cap_usd: '12.50',
+      before: { cap_usd: '12.50' },
+      after: { cap_usd: '20.00' },
     });
   });
 

@@ -98,12 +98,7 @@ export async function planBudgets(rooms: PlanRooms, request: PlanRequest): Promi
           ...raiseDetail(budget),
           ...(budget.alertPercents.length === 0 ? {} : { alert_percents: budget.alertPercents.map(String) }),
           ...(refusesFirst.length === 0 ? {} : { above: refusesFirst.map(({ id }) => id) }),
-          ...(before === undefined
-            ? {}
-            : {
-                previous_cap_usd: formatUsd(before.cap),
-                ...describeChange(termsOf(before), termsOf(budget)),
-              }),
+          ...(before === undefined ? {} : describeChange(termsOf(before), termsOf(budget))),
         },
       });
       after.push(budget);

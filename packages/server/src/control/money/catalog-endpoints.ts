@@ -9,6 +9,7 @@ import { OPTIONAL_RATE_FIELDS, RATE_FIELDS } from '../../pricing/price-fields.ts
 import { parsePriceInput } from '../../pricing/price-input.ts';
 import type { PriceStore } from '../../pricing/price-store.ts';
 import { SANDBOX, VENDORS } from '../../routing/vendors.ts';
+import { describeChange } from '../describe-change.ts';
 import { type Change, type Endpoint, defineEndpoint, ok } from '../endpoint.ts';
 import { cutPage, renderPage } from '../list-page.ts';
 import { priceId, priceView, renderPrice } from './price-view.ts';
@@ -124,7 +125,10 @@ async function setPrice(
       {
         action: 'price.set',
         target: priceId(named),
-        detail: { ...eventDetail(price), ...(before === undefined ? {} : previousDetail(before)) },
+        detail: {
+          ...eventDetail(price),
+          ...(before === undefined ? {} : describeChange(eventDetail(before), eventDetail(price))),
+        },
       },
     ],
     reply: { status: 200, body: renderPrice(named) },
@@ -168,12 +172,6 @@ function knowsProvider(catalog: Catalog, provider: string, nowMs: number): boole
 
 function eventDetail(price: ModelPrice) {
   return { effective_from: new Date(price.effectiveFromMs).toISOString(), ...ratesThatAre(price) };
-}
-
-function previousDetail(price: ModelPrice) {
-  return Object.fromEntries(
-    Object.entries(ratesThatAre(price)).map(([name, usd]) => [`previous_${name}`, usd]),
-  );
 }
 
 /** The classes that have a price of their own. */
