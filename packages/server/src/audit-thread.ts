@@ -33,7 +33,8 @@ port.on('message', (request: AuditRequest) => {
   void serve(request);
 });
 say({ kind: 'ready' });
-await follow();
+// Apart: a reader of a stream does not wait for the index.
+await Promise.all([repeat(() => follower.turn()), repeat(() => follower.indexTurn())]);
 await index.close();
 await reader.close();
 port.close();
@@ -67,12 +68,13 @@ async function serve(request: AuditRequest): Promise<void> {
   }
 }
 
-async function follow(): Promise<void> {
+/** One turn after another, at once where there is more to do. */
+async function repeat(turn: () => Promise<boolean>): Promise<void> {
   let failed = '';
   while (!ending.signal.aborted) {
     let pauseMs = LOOK_EVERY_MS;
     try {
-      if (await follower.turn()) pauseMs = 0;
+      if (await turn()) pauseMs = 0;
       failed = '';
     } catch (error) {
       // Said once: the next turns will most likely fail in the same way.

@@ -69,6 +69,7 @@ async function follow(place: ReaderPlace, clock: ManualClock) {
   /** Until there is nothing more to do. */
   const catchUp = async () => {
     for (let turns = 0; turns < 1_000 && (await follower.turn()); turns++);
+    for (let turns = 0; turns < 1_000 && (await follower.indexTurn()); turns++);
     await settle();
   };
   /** What a stream has been sent since the last time; it counts as taken. */

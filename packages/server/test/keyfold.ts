@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import pg from 'pg';
 import { type Config, initKeyfold, startKeyfold } from '../src/main.ts';
 import type { DatabaseKind } from './databases.ts';
@@ -33,6 +34,8 @@ export interface TestKeyfold extends AsyncDisposable {
   request(method: string, path: string, body?: unknown, options?: RequestOptions | string): Promise<Answer>;
   /** Every byte that the database holds. */
   readStored(): Promise<string>;
+  /** Changes the database behind Keyfold's back. */
+  edit(sql: string): Promise<void>;
   /** Stops the process's work and removes its data. */
   stop(): Promise<void>;
 }
@@ -94,11 +97,28 @@ export async function startTestKeyfold(
         body,
         options: { key: adminKey, ...(typeof options === 'string' ? { key: options } : options) },
       }),
+    edit: (sql) => editDatabase({ dataDir, databaseUrl }, sql),
     readStored: () =>
       databaseUrl === undefined ? readFiles(join(dataDir, 'data')) : readTables(databaseUrl),
     stop,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+async function editDatabase(
+  of: { readonly dataDir: string; readonly databaseUrl: string | undefined },
+  sql: string,
+): Promise<void> {
+  if (of.databaseUrl === undefined) {
+    const database = new DatabaseSync(join(of.dataDir, 'data', 'keyfold.db'));
+    database.exec(sql);
+    database.close();
+    return;
+  }
+  const client = new pg.Client({ connectionString: of.databaseUrl });
+  await client.connect();
+  await client.query(sql);
+  await client.end();
 }
 
 /** A stream of events has no end: its first piece is the answer. */

@@ -1,12 +1,10 @@
 /** Appends audit events: as a step of the unit that they record, or by themselves for refusals, which change nothing. */
 import type { Clock } from '../kernel/clock.ts';
-import { REDACTED, replaceSecrets } from '../kernel/redact.ts';
+import { REDACTED, mayHoldSecret } from '../kernel/redact.ts';
 import type { Database, Urgency } from '../storage/database.ts';
 import type { AppendStep } from '../storage/statement.ts';
 import { type AuditEvent, renderEvent } from './audit-event.ts';
-
-/** What stands in a record for a secret that somebody wrote where none belongs. */
-export type StandIn = (secret: string) => string;
+import { type StandIn, withoutSecrets } from './without-secrets.ts';
 
 export class AuditLog {
   readonly #database: Database;
@@ -21,8 +19,10 @@ export class AuditLog {
 
   /** The step that records an event in the same commit as the change that it is about. */
   step(event: AuditEvent): AppendStep {
-    // A secret has no character that JSON escapes, so it can be found in the text as a whole.
-    return { append: replaceSecrets(renderEvent(event, this.#clock.nowMs()), this.#standIn) };
+    const timeMs = this.#clock.nowMs();
+    const text = renderEvent(event, timeMs);
+    // In each value by itself: the text as a whole has quotes and escapes, which would hide a secret or be taken for one.
+    return { append: mayHoldSecret(text) ? renderEvent(withoutSecrets(event, this.#standIn), timeMs) : text };
   }
 
   /** Records an event that goes with no change. Resolves when it is durable. */

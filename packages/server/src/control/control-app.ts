@@ -269,8 +269,10 @@ function streamed(stream: StreamedText, requestId: string): Response {
         if (done === true) controller.close();
         else controller.enqueue(Buffer.from(value, 'utf8'));
       },
-      cancel() {
+      async cancel() {
         left.abort();
+        // Also where it was never begun: then it has nothing to end but what it was given.
+        await iterator.return?.();
       },
     },
     // Nothing is asked for before there is room for it.

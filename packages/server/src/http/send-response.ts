@@ -21,10 +21,15 @@ async function sendPieces(response: Response, outgoing: ServerResponse): Promise
   outgoing.once('close', () => void reader.cancel().catch(() => undefined));
   outgoing.writeHead(response.status, Object.fromEntries(response.headers));
   outgoing.flushHeaders();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done || outgoing.destroyed) break;
-    if (!outgoing.write(value) && !(await hasRoom(outgoing))) break;
+  try {
+    while (!outgoing.destroyed) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      if (!outgoing.write(value) && !(await hasRoom(outgoing))) break;
+    }
+  } finally {
+    // Whatever it holds is let go of, also where the client left before it was asked for anything.
+    void reader.cancel().catch(() => undefined);
   }
   outgoing.end();
 }

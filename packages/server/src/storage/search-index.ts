@@ -34,6 +34,8 @@ export interface BlockQuery {
 }
 
 export interface SearchIndex {
+  /** Grows when the index had to be made anew: nothing is in it then. */
+  readonly generation: number;
   /** Of a node; `undefined` where none is indexed. */
   lastBlock(node: number): Promise<LastBlock | undefined>;
   /** Follows the last block without a gap; all of them or none. */

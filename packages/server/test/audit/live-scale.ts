@@ -109,11 +109,8 @@ async function findIt(requestId: string, sinceMs: number): Promise<void> {
 }
 
 async function readStream(): Promise<void> {
-  for await (const piece of thread.follow(
-    { ...EVERYTHING, actions: ['call.opened'] },
-    undefined,
-    left.signal,
-  )) {
+  const events = thread.follow({ ...EVERYTHING, actions: ['call.opened'] }, undefined, left.signal) ?? [];
+  for await (const piece of events) {
     const nowMs = performance.now();
     for (const [, requestId = ''] of piece.matchAll(/"request_id":"(req_[^"]+)"/g)) {
       const atMs = committedMs.get(requestId);

@@ -148,5 +148,39 @@ for (const kind of DATABASE_KINDS) {
       );
       assert.deepEqual(house.failures, []);
     });
+
+    test('what is pruned before a reader that is behind has come to it is told as a gap, too', async () => {
+      const stream = await open();
+      await write(3_000);
+      await house.catchUp();
+      const first = readEvents(house.take(stream));
+      const had = first.at(-1)?.sequence ?? assert.fail();
+      const through = written - 10;
+      await house.database.commit({
+        steps: [
+          house.database.step((db) =>
+            db.deleteFrom('audit_records').where('sequence', '<=', BigInt(through)),
+          ),
+        ],
+      });
+      let rest = '';
+      for (let looks = 0; looks < 50; looks++) {
+        await house.catchUp();
+        rest += house.take(stream);
+      }
+      const told = [...rest.matchAll(/event: gap\ndata: (.+)\n/g)].map(
+        ([, data = '']) => JSON.parse(data) as { first: number; last: number },
+      );
+      const seen = [...first, ...readEvents(rest)].map(({ sequence }) => sequence);
+      const missing = numbers(written - had, had + 1).filter((sequence) => !seen.includes(sequence));
+      for (const sequence of missing) {
+        assert.ok(
+          told.some(({ first: from, last }) => from <= sequence && sequence <= last),
+          `${sequence} is not told`,
+        );
+      }
+      assert.ok(missing.length > 0);
+      assert.deepEqual(seen.slice(-10), numbers(10, through + 1));
+    });
   });
 }

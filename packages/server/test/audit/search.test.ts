@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { AuditAction, AuditEvent } from '../../src/audit/audit-event.ts';
@@ -66,7 +66,7 @@ for (const kind of DATABASE_KINDS) {
       decision: random() < 0.02 ? 'denied' : 'allowed',
       requestId: `req_${Math.floor(random() * 300)}`,
       organizationId: pick(['org_1', 'org_2', undefined]),
-      address: pick(['203.0.113.7', '203.0.113.99', '2001:db8::7', undefined]),
+      address: pick(['203.0.113.7', '::ffff:203.0.113.99', '2001:db8::7', undefined]),
       detail: {
         name: `${pick(WORDS)} ${pick(WORDS)}`,
         status: pick([200, 502]),
@@ -86,7 +86,15 @@ for (const kind of DATABASE_KINDS) {
         target: maybe(['prj_00000001', 'bgt_1']),
         decision: maybe(['allowed', 'denied']),
         requestId: maybe(['req_7', 'req_250']),
-        network: maybe(['203.0.113.7', '203.0.113.0/24', '2001:db8::/32', '198.51.100.0/24']),
+        network: maybe([
+          '203.0.113.7',
+          '203.0.113.0/24',
+          '203.0.0.0/15',
+          '2001:db8::7',
+          '2001:DB8:0::7/128',
+          '2001:db8::/32',
+          '198.51.100.0/24',
+        ]),
         fromMs,
         toMs: maybe([house.clock.nowMs() - 300_000]),
         words: maybe(WORDS.map((word) => splitWords(word))),
@@ -239,6 +247,27 @@ for (const kind of DATABASE_KINDS) {
     });
 
     if (kind.name === 'sqlite') {
+      test('an index that turns out to be broken while it is used is made anew, and nothing is lost', async () => {
+        const file = join(house.place.location, 'audit-search.db');
+        await house.end();
+        const bytes = readFileSync(file);
+        bytes.fill(0x5a, 4_096);
+        writeFileSync(file, bytes);
+        Object.assign(house, await house.followAgain());
+        const find = () => searchAll({ ...EVERYTHING, actions: ['key.*'] });
+        await assert.rejects(async () => {
+          await house.catchUp();
+          await find();
+        }, /malformed|not a database/);
+        await house.catchUp();
+        assert.ok(((await house.index.lastBlock(1))?.block ?? 0) > 30);
+        const matches = compileFilter({ ...EVERYTHING, actions: ['key.*'] });
+        const expected = (await readAll()).filter((record) =>
+          matches({ ...readEvent(record), projects: [] }),
+        );
+        assert.deepEqual(await find(), expected);
+      });
+
       test('an index whose file is broken or gone is made anew', async () => {
         await house.end();
         for (const suffix of ['-wal', '-shm', '']) {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { type ClientRequest, type IncomingMessage, request as openRequest } from 'node:http';
 import { test } from 'node:test';
-import { STREAMS_MAX } from '../../src/audit/following/audit-thread-port.ts';
-import type { TestKeyfold } from '../keyfold.ts';
+import { STREAMS_PER_ORGANIZATION_MAX } from '../../src/audit/following/audit-thread-port.ts';
+import type { Body, TestKeyfold } from '../keyfold.ts';
 import {
   assertProblem,
   auditEvents,
@@ -149,7 +149,7 @@ describeOnEachDatabase('asking the audit log', (keyfold) => {
 
   test('more streams than there is room for are refused', async () => {
     const streams = await Promise.all(
-      Array.from({ length: STREAMS_MAX }, () => openStream(keyfold(), '?type=route.*')),
+      Array.from({ length: STREAMS_PER_ORGANIZATION_MAX }, () => openStream(keyfold(), '?type=route.*')),
     );
     await Promise.all(streams.map((stream) => stream.until(': connected')));
     assertProblem(await keyfold().request('GET', '/v1/audit/stream'), {
@@ -157,8 +157,60 @@ describeOnEachDatabase('asking the audit log', (keyfold) => {
       code: 'concurrency_exceeded',
     });
     for (const stream of streams) stream.close();
+    const stranger = await openStream(keyfold(), '', {}, keyfold().strangerKey);
+    await stranger.until(': connected');
+    stranger.close();
+  });
+
+  test('streams whose clients leave, however early, give their places back', async () => {
+    for (let times = 0; times < 3; times++) {
+      const opened = Array.from({ length: STREAMS_PER_ORGANIZATION_MAX }, () => openStream(keyfold(), ''));
+      for (const stream of await Promise.all(opened)) stream.close();
+    }
+    await until(async () => {
+      const answer = await keyfold().request('GET', '/v1/audit/stream');
+      return answer.status === 200;
+    });
+  });
+
+  test('a record that somebody made unreadable hides no other', async () => {
+    const made = await keyfold().request('POST', '/v1/projects', { name: 'before the damage' });
+    await spoilRecord(keyfold(), textAt(made, 'id'));
+    await keyfold().request('POST', '/v1/projects', { name: 'after the damage' });
+    assert.deepEqual(await actionsOf({ q: 'damage' }), ['project.created']);
+    assert.ok(rowsOf(await ask({ type: 'project.*', limit: '100' })).length > 1);
+  });
+
+  test('no value, whatever it looks like beside others, is taken for a secret or hides one', async () => {
+    const odd = await createKey(keyfold(), { models: ['m://x'] });
+    const path = `/v1/keys/${textAt(odd, 'id')}`;
+    await keyfold().request('PATCH', path, { models: ['m://y'], metadata: { owner: 'me@corp.example' } });
+    const [updated] = rowsOf(await ask({ type: 'key.updated', limit: '1' }));
+    assert.deepEqual((updated?.['detail'] as Body)['after'], {
+      models: ['m://y'],
+      'metadata.owner': 'me@corp.example',
+    });
+    for (const before of ['\t', '\n', '\\', '"', ' ']) {
+      const leaked = { url: 'https://example.org', note: `${before}kf_live_${'0'.repeat(49)} and more` };
+      const secret = textAt(odd, 'api_key');
+      const reported = await keyfold().request('POST', '/v1/leaks', { secret, ...leaked });
+      assert.equal(reported.status, 200, reported.text);
+      const [told] = rowsOf(await ask({ type: 'leak.reported', limit: '1' }));
+      assert.doesNotMatch(JSON.stringify(told), /kf_live_0/, JSON.stringify(before));
+    }
   });
 });
+
+/** In the database, behind Keyfold's back. */
+async function spoilRecord(keyfold: TestKeyfold, target: string): Promise<void> {
+  await keyfold.edit(
+    `update audit_records set record = '{"sequence":' || sequence || ',"damage' where record like '%"${target}"%'`,
+  );
+}
+
+async function until(isDone: () => Promise<boolean>): Promise<void> {
+  while (!(await isDone())) await new Promise((resolve) => setImmediate(resolve));
+}
 
 interface OpenedStream {
   /** What has come, as soon as it holds a text. */

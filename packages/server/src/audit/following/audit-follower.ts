@@ -5,8 +5,10 @@ import type { Place } from '../place.ts';
 import { Indexer } from '../search/indexer.ts';
 import { type SearchPage, type SearchQuery, searchLog } from '../search/search-log.ts';
 import type { AuditFilter } from '../search/filter.ts';
-import { Follower } from './follower.ts';
-import { type Gap, LiveStreams, type Send } from './live-streams.ts';
+import { completePlace } from './complete-place.ts';
+import { EventReader } from './event-reader.ts';
+import { Follower, type LogParts } from './follower.ts';
+import { LiveStreams, type Send } from './live-streams.ts';
 import { Projects } from './projects.ts';
 import { type ChainEdge, RecordSource } from './record-source.ts';
 
@@ -20,8 +22,7 @@ export interface FollowerParts {
 
 export class AuditFollower {
   readonly #parts: FollowerParts;
-  readonly #source: RecordSource;
-  readonly #projects: Projects;
+  readonly #log: LogParts;
   readonly #indexer: Indexer;
   readonly #follower: Follower;
   readonly #streams: LiveStreams;
@@ -30,13 +31,15 @@ export class AuditFollower {
   constructor(parts: FollowerParts) {
     const { reader, index, monotonicMs, send, onFailure } = parts;
     this.#parts = parts;
-    this.#source = new RecordSource(reader);
-    this.#projects = new Projects(reader);
-    this.#indexer = new Indexer({ source: this.#source, projects: this.#projects, index });
-    this.#follower = new Follower(this.#source, this.#projects);
+    this.#log = {
+      source: new RecordSource(reader),
+      projects: new Projects(reader),
+      reader: new EventReader(onFailure),
+    };
+    this.#indexer = new Indexer({ ...this.#log, index, monotonicMs });
+    this.#follower = new Follower(this.#log);
     this.#streams = new LiveStreams({
-      source: this.#source,
-      projects: this.#projects,
+      ...this.#log,
       edge: this.#follower.place,
       monotonicMs,
       send,
@@ -46,21 +49,19 @@ export class AuditFollower {
 
   search(query: SearchQuery): Promise<SearchPage> {
     const { index, monotonicMs } = this.#parts;
-    const [source, projects, indexer] = [this.#source, this.#projects, this.#indexer];
-    return searchLog({ source, projects, index, indexer, monotonicMs }, query);
+    return searchLog({ ...this.#log, index, indexer: this.#indexer, monotonicMs }, query);
   }
 
   /** False where a place lies beyond the log, as after the database was put back. */
   async openStream(id: number, filter: AuditFilter, after: Place | undefined): Promise<boolean> {
-    const edges = await this.#source.edges();
+    const edges = await this.#log.source.edges();
     if (!this.#isFollowing) {
       this.#follower.startAt(edges);
       this.#isFollowing = true;
     }
     const now = new Map(edges.map(({ node, last }) => [node, last]));
     for (const [node, sequence] of after ?? []) if (sequence > (now.get(node) ?? 0)) return false;
-    if (after === undefined) this.#streams.open(id, filter, { from: now, gaps: [] });
-    else this.#streams.open(id, filter, resume(edges, after));
+    this.#streams.open(id, filter, after === undefined ? now : await this.#resume(edges, after));
     return true;
   }
 
@@ -73,27 +74,23 @@ export class AuditFollower {
     this.#streams.taken(id, characters);
   }
 
-  /** Hands on what is new, and indexes some of it. Returns whether there is more to do at once. */
+  /** Hands on what is new. Returns whether there is more to do at once. */
   async turn(): Promise<boolean> {
-    const edges = await this.#source.edges();
-    let hasMore = false;
-    if (this.#isFollowing) {
-      hasMore = await this.#follower.turn(edges, (followed) => this.#streams.offer(followed));
-      this.#streams.sweep();
-    }
-    // Live streams come first: what is not indexed yet is found all the same.
-    return hasMore || (await this.#indexer.turn(edges));
+    if (!this.#isFollowing) return false;
+    const edges = await this.#log.source.edges();
+    const hasMore = await this.#follower.turn(edges, (followed) => this.#streams.offer(followed));
+    this.#streams.sweep();
+    return hasMore;
   }
-}
 
-/** A node that the reader has not heard of is read from its beginning; what was pruned before it was read is a gap. */
-function resume(edges: readonly ChainEdge[], after: Place): { from: Place; gaps: Gap[] } {
-  const from = new Map<number, number>();
-  const gaps: Gap[] = [];
-  for (const { node, first } of edges) {
-    const had = after.get(node) ?? 0;
-    if (had < first - 1) gaps.push({ node, first: had + 1, last: first - 1 });
-    from.set(node, Math.max(had, first - 1));
+  /** Indexes some of what is new. Returns whether there is more. */
+  async indexTurn(): Promise<boolean> {
+    return this.#indexer.turn(await this.#log.source.edges());
   }
-  return { from, gaps };
+
+  /** A chain that did not exist when the reader was here is read from its beginning. */
+  async #resume(edges: readonly ChainEdge[], after: Place): Promise<Place> {
+    const place = await completePlace(this.#log, edges, after);
+    return new Map(edges.map(({ node }) => [node, place.get(node) ?? 0]));
+  }
 }

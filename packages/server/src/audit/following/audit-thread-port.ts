@@ -9,8 +9,9 @@ import type { AuditRequest, AuditResponse, AuditThreadSettings } from './message
 
 /** Searches that may wait; beyond it they are refused at once. */
 const SEARCHES_MAX = 100;
-/** Live streams of this process. */
+/** Live streams of this process, and of one organization in it. */
 export const STREAMS_MAX = 100;
+export const STREAMS_PER_ORGANIZATION_MAX = 50;
 /** A dead thread is started again no sooner. */
 const RESTART_PAUSE_MS = 1_000;
 /** After the process has begun to serve, unless somebody asks before. */
@@ -27,6 +28,7 @@ interface Waiting {
 
 /** What a stream's reader waits for. */
 interface OpenStream {
+  readonly organizationId: string | undefined;
   readonly pieces: StreamPiece[];
   wake: (() => void) | undefined;
 }
@@ -61,21 +63,33 @@ export class AuditThreadPort {
     return page;
   }
 
-  /** There is room for another stream. */
-  get hasRoom(): boolean {
-    return this.#streams.size < STREAMS_MAX;
+  /**
+   * Server-sent events of what matches, after a place or from now on, for as long as they are read and `signal` allows.
+   * `undefined` where there is no room for another stream. Throws `Fault('unavailable')`.
+   */
+  follow(
+    filter: AuditFilter,
+    after: Place | undefined,
+    signal: AbortSignal,
+  ): AsyncIterable<string> | undefined {
+    const { organizationId } = filter;
+    const own = [...this.#streams.values()].filter((each) => each.organizationId === organizationId).length;
+    if (this.#streams.size >= STREAMS_MAX || own >= STREAMS_PER_ORGANIZATION_MAX) return undefined;
+    const stream = this.#nextId++;
+    this.#say({ kind: 'open', stream, filter, after });
+    this.#streams.set(stream, { organizationId, pieces: [], wake: undefined });
+    // Also where nobody ever reads from it.
+    signal.addEventListener('abort', () => this.#leave(stream), { once: true });
+    return this.#read(stream, signal);
   }
 
-  /** Server-sent events of what matches, after a place or from now on, for as long as they are read and `signal` allows. */
-  async *follow(filter: AuditFilter, after: Place | undefined, signal: AbortSignal): AsyncGenerator<string> {
-    const stream = this.#nextId++;
-    const open: OpenStream = { pieces: [], wake: undefined };
-    this.#streams.set(stream, open);
+  async *#read(stream: number, signal: AbortSignal): AsyncGenerator<string> {
+    const open = this.#streams.get(stream);
+    if (open === undefined) return;
     const wake = () => open.wake?.();
     const timer = setInterval(wake, ALIVE_EVERY_MS);
     signal.addEventListener('abort', wake);
     try {
-      this.#say({ kind: 'open', stream, filter, after });
       // The head of the answer goes out at once, whenever the first record comes.
       yield ': connected\n\n';
       while (!signal.aborted) {
@@ -83,11 +97,7 @@ export class AuditThreadPort {
         if (piece !== undefined) {
           yield piece.text;
           if (piece.isLast) return;
-          this.#worker?.postMessage({
-            kind: 'taken',
-            stream,
-            characters: piece.text.length,
-          } satisfies AuditRequest);
+          this.#tell({ kind: 'taken', stream, characters: piece.text.length });
           continue;
         }
         await new Promise<void>((resolve) => (open.wake = resolve));
@@ -95,9 +105,17 @@ export class AuditThreadPort {
       }
     } finally {
       clearInterval(timer);
-      this.#streams.delete(stream);
-      this.#worker?.postMessage({ kind: 'close', stream } satisfies AuditRequest);
+      this.#leave(stream);
     }
+  }
+
+  #leave(stream: number): void {
+    if (this.#streams.delete(stream)) this.#tell({ kind: 'close', stream });
+  }
+
+  /** Where there is no thread there is nothing to tell it. */
+  #tell(request: AuditRequest): void {
+    this.#worker?.postMessage(request);
   }
 
   async close(): Promise<void> {

@@ -1,12 +1,19 @@
 /** Follows every chain as it grows, and hands each record on once, in the order of its chain. */
 import type { Place } from '../place.ts';
 import type { FoundEvent } from '../search/filter.ts';
-import { readEvent } from '../stored-event.ts';
+import type { EventReader, ReadRecord } from './event-reader.ts';
 import type { Projects } from './projects.ts';
 import type { ChainEdge, RecordSource, StoredRecord } from './record-source.ts';
 
 /** Few, since what they come to may have to be kept for each stream until it is read. */
 const RECORDS_PER_READ = 250;
+
+/** What reading the log takes. */
+export interface LogParts {
+  readonly source: RecordSource;
+  readonly projects: Projects;
+  readonly reader: EventReader;
+}
 
 /** Records of one node that follow each other. */
 export interface Followed {
@@ -15,17 +22,15 @@ export interface Followed {
   readonly after: number;
   /** The last of them. */
   readonly to: number;
-  readonly events: readonly { readonly event: FoundEvent; readonly record: string }[];
+  readonly events: readonly ReadRecord<FoundEvent>[];
 }
 
 export class Follower {
-  readonly #source: RecordSource;
-  readonly #projects: Projects;
+  readonly #parts: LogParts;
   readonly #place = new Map<number, number>();
 
-  constructor(source: RecordSource, projects: Projects) {
-    this.#source = source;
-    this.#projects = projects;
+  constructor(parts: LogParts) {
+    this.#parts = parts;
   }
 
   /** What has been handed on. */
@@ -45,9 +50,9 @@ export class Follower {
     for (const { node, first, last } of edges) {
       const after = this.#place.get(node) ?? first - 1;
       if (after >= last) continue;
-      const records = await this.#source.readAfter(node, after, RECORDS_PER_READ);
+      const records = await this.#parts.source.readAfter(node, after, RECORDS_PER_READ);
       const to = records.at(-1)?.sequence ?? after;
-      const followed = { node, after, to, events: await describeRecords(this.#projects, records) };
+      const followed = { node, after, to, events: await describeRecords(this.#parts, node, records) };
       this.#place.set(node, to);
       onRecords(followed);
       hasMore ||= to < last;
@@ -57,9 +62,11 @@ export class Follower {
 }
 
 export async function describeRecords(
-  projects: Projects,
+  { reader, projects }: LogParts,
+  node: number,
   records: readonly StoredRecord[],
 ): Promise<Followed['events']> {
-  const events = await projects.find(records.map(({ record }) => readEvent(record)));
-  return events.map((event, index) => ({ event, record: records[index]?.record ?? '' }));
+  const read = reader.read(node, records);
+  const events = await projects.find(read.map(({ event }) => event));
+  return events.map((event, index) => ({ event, record: read[index]?.record ?? '' }));
 }

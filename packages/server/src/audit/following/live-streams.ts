@@ -5,9 +5,7 @@
 import { renderServerEvent } from './server-event.ts';
 import { type Place, renderPlace } from '../place.ts';
 import { type AuditFilter, type Matches, compileFilter } from '../search/filter.ts';
-import { type Followed, describeRecords } from './follower.ts';
-import type { Projects } from './projects.ts';
-import type { RecordSource } from './record-source.ts';
+import { type Followed, type LogParts, describeRecords } from './follower.ts';
 
 /** Characters that may be on their way to a reader. */
 const UNDER_WAY_MAX = 256 * 1_024;
@@ -22,7 +20,7 @@ export interface StreamPiece {
 }
 
 /** Records of a node that are kept no more, both ends included. */
-export interface Gap {
+interface Gap {
   readonly node: number;
   readonly first: number;
   readonly last: number;
@@ -40,9 +38,7 @@ interface Stream {
   isReading: boolean;
 }
 
-export interface LiveParts {
-  readonly source: RecordSource;
-  readonly projects: Projects;
+export interface LiveParts extends LogParts {
   /** To which the log has been followed. */
   readonly edge: Place;
   readonly monotonicMs: () => number;
@@ -61,18 +57,16 @@ export class LiveStreams {
     return this.#streams.size;
   }
 
-  /** `gaps` are what was pruned before the reader had it: it is told. */
-  open(id: number, filter: AuditFilter, of: { readonly from: Place; readonly gaps: readonly Gap[] }): void {
+  open(id: number, filter: AuditFilter, from: Place): void {
     const stream: Stream = {
       id,
       matches: compileFilter(filter),
-      place: new Map(of.from),
+      place: new Map(from),
       underWay: 0,
       takenAtMs: this.#parts.monotonicMs(),
       isReading: false,
     };
     this.#streams.set(id, stream);
-    for (const gap of of.gaps) this.#send(stream, `event: gap\ndata: ${JSON.stringify(gap)}\n\n`);
     this.#readOn(stream);
   }
 
@@ -137,7 +131,7 @@ export class LiveStreams {
 
   /** Reads until the follower's place, or until there is no room; from then on the stream takes what is offered. */
   async #read(stream: Stream): Promise<void> {
-    const { source, projects, edge } = this.#parts;
+    const { source, edge } = this.#parts;
     for (;;) {
       const behind = [...edge].find(([node, last]) => (stream.place.get(node) ?? 0) < last);
       const isOpen = this.#streams.get(stream.id) === stream && stream.underWay < UNDER_WAY_MAX;
@@ -146,9 +140,12 @@ export class LiveStreams {
         return;
       }
       const [node, last] = behind;
-      const records = await source.readAfter(node, stream.place.get(node) ?? 0, RECORDS_PER_READ);
-      const events = await describeRecords(projects, records);
-      // What is gone between here and there was pruned: there is nothing to wait for.
+      const had = stream.place.get(node) ?? 0;
+      const records = await source.readAfter(node, had, RECORDS_PER_READ);
+      // What is not there any more was pruned: there is nothing to wait for, but it is told.
+      const first = records[0]?.sequence ?? last + 1;
+      if (first > had + 1) this.#send(stream, renderGap({ node, first: had + 1, last: first - 1 }));
+      const events = await describeRecords(this.#parts, node, records);
       this.#pass(stream, { node, to: records.at(-1)?.sequence ?? last, events });
     }
   }
@@ -158,4 +155,8 @@ export class LiveStreams {
     const data = JSON.stringify({ reason, resume: renderPlace(stream.place) });
     this.#parts.send(stream.id, { text: `event: dropped\ndata: ${data}\n\n`, isLast: true });
   }
+}
+
+function renderGap(gap: Gap): string {
+  return `event: gap\ndata: ${JSON.stringify(gap)}\n\n`;
 }

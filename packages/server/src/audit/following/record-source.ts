@@ -80,6 +80,20 @@ export class RecordSource {
     );
     return rows.map((row) => ({ sequence: Number(row.sequence), record: row.record }));
   }
+
+  /** The last record of a node that was committed until a time. */
+  async lastUntil(node: number, timeMs: number): Promise<number | undefined> {
+    const [row] = await this.#reader.read((db) =>
+      db
+        .selectFrom('audit_records')
+        .select('sequence')
+        .where('node', '=', BigInt(node))
+        .where('at', '<=', BigInt(timeMs))
+        .orderBy('sequence', 'desc')
+        .limit(1),
+    );
+    return row === undefined ? undefined : Number(row.sequence);
+  }
 }
 
 interface EdgeRow {

@@ -117,7 +117,20 @@ function compileNetwork(text: string): (address: string) => boolean {
   if (prefix !== undefined && !/^\d{1,3}$/.test(prefix)) throw new RangeError(`${text} is no network`);
   const list = new BlockList();
   list.addSubnet(address, prefix === undefined ? bits : Number(prefix), family);
-  return (each) => familyOf(each) === family && list.check(each, family);
+  return (given) => {
+    const each = plainAddress(given);
+    return familyOf(each) === family && list.check(each, family);
+  };
+}
+
+const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
+
+/** An address in one spelling: IPv4 as itself where it is mapped into IPv6, which is shortened and in small letters. */
+export function plainAddress(text: string): string {
+  const mapped = MAPPED.exec(text)?.[1];
+  if (mapped !== undefined) return mapped;
+  if (familyOf(text) !== 'ipv6') return text;
+  return new URL(`http://[${text}]`).hostname.slice(1, -1);
 }
 
 function familyOf(address: string): 'ipv4' | 'ipv6' | undefined {

@@ -1,8 +1,7 @@
 /** The records of one node that match a filter, the last first: read where the index says that there may be some. */
 import { type BlockQuery, RECORDS_PER_BLOCK, type SearchIndex } from '../../storage/search-index.ts';
-import type { Projects } from '../following/projects.ts';
-import type { ChainEdge, RecordSource, StoredRecord } from '../following/record-source.ts';
-import { readEvent } from '../stored-event.ts';
+import type { LogParts } from '../following/follower.ts';
+import type { ChainEdge, StoredRecord } from '../following/record-source.ts';
 import type { AuditFilter, Matches } from './filter.ts';
 
 /** Records that are read at once. */
@@ -14,9 +13,7 @@ export interface Match extends StoredRecord {
   readonly timeMs: number;
 }
 
-export interface ScanParts {
-  readonly source: RecordSource;
-  readonly projects: Projects;
+export interface ScanParts extends LogParts {
   readonly index: SearchIndex;
   readonly filter: AuditFilter;
   readonly matches: Matches;
@@ -74,18 +71,18 @@ export class NodeScan {
       this.#next = this.#edge.first;
       return;
     }
-    const { source, projects, filter, matches } = this.#parts;
-    const records = await source.readBack(this.node, stretch.first, stretch.last);
-    const events = records.map(({ record }) => readEvent(record));
+    const { source, reader, projects, filter, matches } = this.#parts;
+    const read = reader.read(this.node, await source.readBack(this.node, stretch.first, stretch.last));
+    const events = read.map(({ event }) => event);
     // Only a filter by project needs to know projects.
     const found =
       filter.project === undefined
         ? events.map((event) => ({ ...event, projects: [] }))
         : await projects.find(events);
     for (const [index, event] of found.entries()) {
-      const record = records[index];
-      if (record !== undefined && matches(event))
-        this.#found.push({ ...record, node: this.node, timeMs: event.timeMs });
+      const record = read[index]?.record;
+      if (record === undefined || !matches(event)) continue;
+      this.#found.push({ sequence: event.sequence, record, node: this.node, timeMs: event.timeMs });
     }
     this.#next = stretch.first;
   }

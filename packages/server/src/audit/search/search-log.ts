@@ -1,7 +1,8 @@
 /** Answers searches in pages, the newest record first, within a time: where that does not suffice, a page is what was found. */
 import type { SearchIndex } from '../../storage/search-index.ts';
-import type { Projects } from '../following/projects.ts';
-import type { RecordSource, StoredRecord } from '../following/record-source.ts';
+import type { LogParts } from '../following/follower.ts';
+import { completePlace } from '../following/complete-place.ts';
+import type { StoredRecord } from '../following/record-source.ts';
 import type { Place } from '../place.ts';
 import { type AuditFilter, compileFilter } from './filter.ts';
 import type { Indexer } from './indexer.ts';
@@ -28,9 +29,7 @@ export interface SearchPage {
   readonly next: Place | undefined;
 }
 
-export interface SearchParts {
-  readonly source: RecordSource;
-  readonly projects: Projects;
+export interface SearchParts extends LogParts {
   readonly index: SearchIndex;
   readonly indexer: Indexer;
   readonly monotonicMs: () => number;
@@ -62,14 +61,14 @@ export async function searchLog(parts: SearchParts, query: SearchQuery): Promise
 }
 
 async function openScans(parts: SearchParts, { filter, after }: SearchQuery): Promise<NodeScan[]> {
-  const { source, projects, index, indexer } = parts;
   const matches = compileFilter(filter);
   const terms = termsFor(filter);
-  const edges = await source.edges();
+  const edges = await parts.source.edges();
+  const place = after === undefined ? undefined : await completePlace(parts, edges, after);
   return edges.map((edge) => {
-    const firstUnindexed = indexer.firstUnindexed(edge.node);
-    const scan = { source, projects, index, filter, matches, terms, firstUnindexed };
-    return new NodeScan(scan, edge, after?.get(edge.node) ?? edge.last + 1);
+    const firstUnindexed = parts.indexer.firstUnindexed(edge.node);
+    const scan = { ...parts, filter, matches, terms, firstUnindexed };
+    return new NodeScan(scan, edge, place?.get(edge.node) ?? edge.last + 1);
   });
 }
 

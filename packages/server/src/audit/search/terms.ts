@@ -4,7 +4,7 @@
  * Ids, actors and decisions are words of a record, and need no terms of their own.
  */
 import { isIPv4 } from 'node:net';
-import type { AuditFilter, FoundEvent } from './filter.ts';
+import { type AuditFilter, type FoundEvent, plainAddress } from './filter.ts';
 import { addTexts, splitWords, textsOf } from './words.ts';
 
 /** The record of a call in its short form, as JSON gives it: most of a log, and ten times as fast as any record. */
@@ -97,7 +97,10 @@ function widened(field: Field, value: string): readonly string[] {
 export function termsFor(filter: AuditFilter): string[][] {
   const { organizationId, withUnowned, actions, actor, target, decision, requestId, key } = filter;
   const groups: string[][] = [];
-  if (organizationId !== undefined && !withUnowned) groups.push([termOf('organization', organizationId)]);
+  if (organizationId !== undefined) {
+    const owners = withUnowned ? [organizationId, ''] : [organizationId];
+    groups.push(owners.map((owner) => termOf('organization', owner)));
+  }
   if (actions !== undefined) groups.push(actions.map((action) => termOf('action', action)));
   if (actor !== undefined) groups.push(...actorTerms(actor, filter));
   if (filter.project !== undefined) groups.push([termOf('project', filter.project)]);
@@ -120,31 +123,31 @@ function actorTerms(actor: string, { actions, decision }: AuditFilter): string[]
 /** The networks around an IPv4 address that have terms; of IPv6 the address alone has one. */
 const PREFIXES = [24, 16] as const;
 
-function networksOf(address: string): string[] {
+function networksOf(given: string): string[] {
+  const address = plainAddress(given);
   if (!isIPv4(address)) return [address];
   const parts = address.split('.');
   return [address, ...PREFIXES.map((prefix) => parts.slice(0, prefix / 8).join('.'))];
 }
 
-/** The smallest network with a term that holds all of it; none where it is wider. */
+/** The smallest network with a term that holds all of it; none where it is wider, or a network of IPv6. */
 function networkTerms(network: string): string[][] {
   const [address = '', prefix] = network.split('/');
-  if (prefix === undefined) return isIPv4(address) ? [[termOf('network', address)]] : [];
-  if (!isIPv4(address)) return [];
-  const known = PREFIXES.find((each) => each <= Number(prefix));
-  return known === undefined
-    ? []
-    : [
-        [
-          termOf(
-            'network',
-            address
-              .split('.')
-              .slice(0, known / 8)
-              .join('.'),
-          ),
-        ],
-      ];
+  const bits = isIPv4(address) ? 32 : 128;
+  if (prefix === undefined || Number(prefix) === bits) return [[termOf('network', plainAddress(address))]];
+  const known = isIPv4(address) ? PREFIXES.find((each) => each <= Number(prefix)) : undefined;
+  if (known === undefined) return [];
+  return [
+    [
+      termOf(
+        'network',
+        address
+          .split('.')
+          .slice(0, known / 8)
+          .join('.'),
+      ),
+    ],
+  ];
 }
 
 function groupOf(action: string): string {

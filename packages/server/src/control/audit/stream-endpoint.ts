@@ -10,8 +10,12 @@ import { z } from '../schemas.ts';
 import { filterQuery, place, toFilter } from './filter-input.ts';
 
 export interface AuditStreamer {
-  readonly hasRoom: boolean;
-  follow(filter: AuditFilter, after: Place | undefined, signal: AbortSignal): AsyncIterable<string>;
+  /** `undefined` where there is no room for another stream. Throws `Fault('unavailable')`. */
+  follow(
+    filter: AuditFilter,
+    after: Place | undefined,
+    signal: AbortSignal,
+  ): AsyncIterable<string> | undefined;
 }
 
 export interface StreamRooms {
@@ -42,19 +46,20 @@ export function streamEndpoint(rooms: StreamRooms): Endpoint {
           message: 'Last-Event-ID is not the id of an event of a stream.',
         });
       }
-      if (!rooms.auditThread.hasRoom) {
+      const ended = new AbortController();
+      const events = rooms.auditThread.follow(toFilter(principal, query), after, ended.signal);
+      if (events === undefined) {
         return new Denial('concurrency_exceeded', {
           message: 'Too many streams are open. Close one and retry.',
         });
       }
       const stream: StreamedText = {
         contentType: 'text/event-stream',
-        pieces: (signal) =>
-          followWhileAllowed(rooms, principal, {
-            filter: toFilter(principal, query),
-            after,
-            signal,
-          }),
+        pieces: (left) => {
+          // Also where nobody ever asks for the first piece.
+          left.addEventListener('abort', () => ended.abort());
+          return followWhileAllowed(rooms, principal, { events, ended });
+        },
       };
       return { status: 200, body: undefined, stream };
     },
@@ -63,22 +68,31 @@ export function streamEndpoint(rooms: StreamRooms): Endpoint {
 
 /** Ends when the key is changed, revoked, held or over: its owner comes back, and is judged anew. */
 async function* followWhileAllowed(
-  { auditThread, authenticator, keys }: StreamRooms,
+  { authenticator, keys }: StreamRooms,
   principal: Principal,
-  of: { readonly filter: AuditFilter; readonly after: Place | undefined; readonly signal: AbortSignal },
+  of: {
+    readonly events: AsyncIterable<string>;
+    readonly ended: AbortController;
+  },
 ): AsyncGenerator<string> {
-  const over = new AbortController();
+  const { events, ended } = of;
+  let isAllowed = true;
+  const refuse = () => {
+    isAllowed = false;
+    ended.abort();
+  };
   const check = async () => {
     const found = await keys.find(principal.key.organizationId, principal.key.id);
     const isSame = found?.key.revision === principal.key.revision;
-    if (!isSame || authenticator.checkLife(principal) instanceof Denial) over.abort();
+    if (!isSame || authenticator.checkLife(principal) instanceof Denial) refuse();
   };
   // Where it cannot be told whether the key may still read, it may not.
-  const timer = setInterval(() => void check().catch(() => over.abort()), CHECK_EVERY_MS);
+  const timer = setInterval(() => void check().catch(refuse), CHECK_EVERY_MS);
   try {
-    yield* auditThread.follow(of.filter, of.after, AbortSignal.any([of.signal, over.signal]));
-    if (over.signal.aborted) yield NO_LONGER_ALLOWED;
+    yield* events;
+    if (!isAllowed) yield NO_LONGER_ALLOWED;
   } finally {
     clearInterval(timer);
+    ended.abort();
   }
 }

@@ -1,5 +1,6 @@
 /** `DatabaseReader` on SQLite: one read-only connection in the thread that asks. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { setImmediate } from 'node:timers/promises';
 import type { Compilable, Kysely } from 'kysely';
 import { createQueryBuilder } from '../query-builder.ts';
 import type { DatabaseReader } from '../reader.ts';
@@ -22,6 +23,8 @@ export class SqliteReader implements DatabaseReader {
 
   async read<Row>(build: (db: Kysely<Schema>) => Compilable<Row>): Promise<Row[]> {
     const { sql, parameters } = build(this.#builder).compile();
+    // Reading takes the thread: between two reads whoever else has something to do there comes first.
+    await setImmediate();
     return this.#prepare(sql).all(...(parameters as SqlValue[])) as Row[];
   }
 
