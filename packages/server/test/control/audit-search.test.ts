@@ -186,7 +186,7 @@ describeOnEachDatabase('asking the audit log', (keyfold) => {
     const path = `/v1/keys/${textAt(odd, 'id')}`;
     await keyfold().request('PATCH', path, { models: ['m://y'], metadata: { owner: 'me@corp.example' } });
     const [updated] = rowsOf(await ask({ type: 'key.updated', limit: '1' }));
-    assert.deepEqual((updated?.['detail'] as Body)['after'], {
+    assert.deepEqual(((updated ?? assert.fail())['detail'] as Body)['after'], {
       models: ['m://y'],
       'metadata.owner': 'me@corp.example',
     });
