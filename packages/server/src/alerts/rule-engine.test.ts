@@ -69,12 +69,12 @@ function engineWith(rules: readonly Rule[], ports: Partial<EnginePorts> = {}) {
     parentId: undefined,
   };
   const engine = new RuleEngine({
-    rulesOf: () => Promise.resolve(rules),
     factsOf: () => Promise.resolve(facts),
     baselineOf: () => assert.fail('no baseline is asked for'),
     sightingsOf: () => Promise.resolve({ sinceMs: undefined, calls: 0, values: [] }),
     ...ports,
   });
+  engine.follow(rules);
   const found: Finding[] = [];
   return {
     engine,

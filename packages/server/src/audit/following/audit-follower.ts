@@ -15,6 +15,8 @@ export interface FollowerParts {
   readonly index: SearchIndex;
   readonly monotonicMs: () => number;
   readonly send: Send;
+  /** Told at every turn how far the chains reach: who else follows them need not look. */
+  readonly onEdges?: ((edges: readonly ChainEdge[]) => void) | undefined;
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -76,6 +78,7 @@ export class AuditFollower {
   /** Hands on what is new, and indexes some of it. Returns whether there is more to do at once. */
   async turn(): Promise<boolean> {
     const edges = await this.#source.edges();
+    this.#parts.onEdges?.(edges);
     let hasMore = false;
     if (this.#isFollowing) {
       hasMore = await this.#follower.turn(edges, (followed) => this.#streams.offer(followed));
