@@ -56,8 +56,8 @@ export class RuleEngine {
   readonly #sightings: SightingMemory;
   #rules: ReadonlyMap<string, RulesOf> = new Map();
   #keys = new BoundedMap<WatchedKey>(KEYS_MAX);
-  /** Of a record that could not be judged to its end. */
-  #unfinished: Judgement | undefined;
+  /** By node: the record that could not be judged to its end. */
+  readonly #unfinished = new Map<number, Judgement>();
   #awaited: Promise<unknown> = Promise.resolve();
 
   constructor(ports: EnginePorts) {
@@ -74,21 +74,24 @@ export class RuleEngine {
   /** Where it throws, or rejects, the record is to be given again before any other of its node. */
   observe(event: StoredEvent, mode: Mode): Judged | Promise<Judged> {
     const found = this.#begin(event, mode);
-    return this.#judge(found) === WAITS ? this.#judgeLater(found) : this.#end(found);
+    return this.#judge(found) === WAITS ? this.#judgeLater(found) : found;
   }
 
   async #judgeLater(found: Judgement): Promise<Judged> {
+    const { node } = found.event;
+    this.#unfinished.set(node, found);
     do await this.#awaited;
     while (this.#judge(found) === WAITS);
-    return this.#end(found);
+    this.#unfinished.delete(node);
+    return found;
   }
 
   /** A record that could not be judged to its end is given again: what it has added must not be added twice. */
   #begin(event: StoredEvent, mode: Mode): Judgement {
-    const last = this.#unfinished;
-    if (last?.event.node === event.node && last.event.sequence === event.sequence) return last;
+    const last = this.#unfinished.size === 0 ? undefined : this.#unfinished.get(event.node);
+    if (last?.event.sequence === event.sequence) return last;
     const refused = refusedKey(event);
-    this.#unfinished = {
+    return {
       event,
       mode,
       refused,
@@ -101,12 +104,6 @@ export class RuleEngine {
       unknown: undefined,
       baselines: undefined,
     };
-    return this.#unfinished;
-  }
-
-  #end(found: Judgement): Judged {
-    this.#unfinished = undefined;
-    return found;
   }
 
   #judge(found: Judgement): typeof WAITS | undefined {

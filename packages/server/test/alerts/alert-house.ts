@@ -1,6 +1,5 @@
 /** Test support: what judges records, fires and delivers, over a real database, as one process of several would. */
 import { type Id, formatUsd, nanos } from '@keyfold/protocol';
-import { setImmediate as settle } from 'node:timers/promises';
 import { MessageChannel } from 'node:worker_threads';
 import { DeliveryStore } from '../../src/alerts/delivery-store.ts';
 import { FiringStore } from '../../src/alerts/firing-store.ts';
@@ -83,7 +82,11 @@ export function openAlertHouse(database: Database, clock: ManualClock, own?: Dat
     telemetry: new Telemetry(createLogger('fatal'), metrics),
     authenticator: { forget: () => void forgotten++ },
   };
-  const reader = own ?? { dialect: database.dialect, read: database.read.bind(database), close: settle };
+  const reader = own ?? {
+    dialect: database.dialect,
+    read: database.read.bind(database),
+    close: () => Promise.resolve(),
+  };
   const source = new RecordSource(reader);
   /** What is the audit thread's in a process, and its desk. */
   const openFollower = () => {
@@ -106,7 +109,8 @@ export function openAlertHouse(database: Database, clock: ManualClock, own?: Dat
   };
   let { follower, link } = openFollower();
   const follow = async (): Promise<void> => {
-    await settle();
+    // What was said before an answer has come before it: that rules have changed.
+    await link.remember([]);
     do follower.see(await source.edges());
     while (await follower.turn());
   };

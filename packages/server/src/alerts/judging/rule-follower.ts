@@ -1,4 +1,5 @@
 /** Follows the audit chains of all nodes for the rules, page by page: every record is given once and in its order. */
+import { setImmediate as letOthers } from 'node:timers/promises';
 import { readBriefly } from '../../audit/brief-event.ts';
 import type { ChainEdge, RecordSource, StoredRecord } from '../../audit/following/record-source.ts';
 import type { StoredEvent } from '../../audit/stored-event.ts';
@@ -141,8 +142,11 @@ export class RuleFollower {
         learned = row.sequence;
         if (learned > judged) return;
         const event = observer.wants(row.record) ? this.#read(node, row) : undefined;
-        if (event !== undefined) await observer.learn(event);
+        const observed = event === undefined ? undefined : observer.learn(event);
+        if (observed !== undefined) await observed;
       }
+      // It may be long, and others are served by this thread.
+      await letOthers();
     }
   }
 
