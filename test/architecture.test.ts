@@ -47,7 +47,7 @@ const SIDEWAYS: Readonly<Record<string, string>> = {
   'signing → keys': 'the door finds the key that a signature names, and judges the signature by its policy',
   'credentials → limits': 'a credential has limits of its own (type only)',
   'alerts → access': 'an address is read as access reads it',
-  'alerts → audit': 'rules judge records as they are read back (type only)',
+  'alerts → audit': 'rules judge records as they are read back',
   'alerts → keys': 'a rule stops a key or slows it down (type only)',
   'ledger → audit': 'a reservation and its audit record are one unit of work (types only)',
   'ledger → keys': "how much a call holds is its key's policy (types only)",

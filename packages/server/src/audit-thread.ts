@@ -1,8 +1,13 @@
-/** The audit thread: follows the log on connections of its own, so that neither a search nor an index takes time from calls. */
+/** The audit thread: follows the log on connections of its own, so that no search, index or alert rule takes time from calls. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
+import { AlertWatch } from './alerts/judging/alert-watch.ts';
+import { JudgeLink } from './alerts/judging/judge-link.ts';
+import { RuleFollower } from './alerts/judging/rule-follower.ts';
 import { AuditFollower } from './audit/following/audit-follower.ts';
 import type { AuditRequest, AuditResponse, AuditThreadSettings } from './audit/following/messages.ts';
+import { RecordSource } from './audit/following/record-source.ts';
+import { systemClock } from './kernel/clock.ts';
 import { describeError } from './kernel/fault.ts';
 import { openReader } from './storage/reader.ts';
 import { openSearchIndex } from './storage/search-index.ts';
@@ -17,14 +22,24 @@ if (port === null) throw new Error('this file runs as a worker thread');
 const say = (response: AuditResponse) => port.postMessage(response);
 const trouble = (error: unknown) => say({ kind: 'trouble', error: describeError(error) });
 
-const { place } = workerData as AuditThreadSettings;
+const { place, judging } = workerData as AuditThreadSettings;
 const reader = await openReader(place);
+const link = new JudgeLink(judging);
+const rules = new RuleFollower({
+  reader,
+  source: new RecordSource(reader),
+  observer: new AlertWatch({ reader, clock: systemClock, link }),
+  clock: systemClock,
+  advance: (positions) => link.advance(positions),
+  onUnreadable: trouble,
+});
 const index = await openSearchIndex(place);
 const follower = new AuditFollower({
   reader,
   index,
   monotonicMs: () => performance.now(),
   send: (stream, piece) => say({ kind: 'piece', stream, piece }),
+  onEdges: (edges) => rules.see(edges),
   onFailure: trouble,
 });
 const ending = new AbortController();
@@ -33,8 +48,12 @@ port.on('message', (request: AuditRequest) => {
   void serve(request);
 });
 say({ kind: 'ready' });
-// Apart: a reader of a stream does not wait for the index.
-await Promise.all([repeat(() => follower.turn()), repeat(() => follower.indexTurn())]);
+// None keeps another from going on.
+await Promise.all(
+  [() => follower.turn(), () => follower.indexTurn(), () => rules.turn()].map((turn) => keepTurning(turn)),
+);
+await rules.finish().catch(trouble);
+link.close();
 await index.close();
 await reader.close();
 port.close();
@@ -68,8 +87,8 @@ async function serve(request: AuditRequest): Promise<void> {
   }
 }
 
-/** One turn after another, at once where there is more to do. */
-async function repeat(turn: () => Promise<boolean>): Promise<void> {
+/** Turns until the thread ends; `turn` says whether there is more to do at once. */
+async function keepTurning(turn: () => Promise<boolean>): Promise<void> {
   let failed = '';
   while (!ending.signal.aborted) {
     let pauseMs = LOOK_EVERY_MS;

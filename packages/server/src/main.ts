@@ -1,6 +1,8 @@
 /** The composition root: the only file that knows every room. */
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
+import { serveJudge } from './alerts/judging/judge-desk.ts';
+import type { Finding } from './alerts/rule.ts';
 import type { Config, Endpoint as ListenAddress } from './config/index.ts';
 import { AuditThreadPort } from './audit/following/audit-thread-port.ts';
 import { ChangeApplier } from './control/apply-change.ts';
@@ -11,6 +13,7 @@ import { addPartnerLeaks } from './control/leaks/partner-leaks.ts';
 import { prepareFirstStart, recoverAdminKey } from './first-start.ts';
 import { handleCall } from './gateway/handle-call.ts';
 import { Targets } from './routing/targets.ts';
+import { fireAlert } from './jobs/fire-alert.ts';
 import { createReadAddress } from './http/client-address.ts';
 import { type ControlRequest, type ListenerParts, createListener } from './http/listener.ts';
 import type { Denial } from './kernel/denial.ts';
@@ -67,6 +70,7 @@ async function runHouse(config: Config, house: House, output: Output): Promise<R
     detail: { version: VERSION },
   });
   const work = startTimedWork(house, recovery, config);
+  if (!(await core.alertRules.isEmpty())) auditThread.start();
   const scheme = config.tls === undefined ? 'http' : 'https';
   const url = `${scheme}://${urlHost(config.listen)}:${ports[0]}`;
   const controlUrl =
@@ -134,13 +138,18 @@ export async function initKeyfold(
   await core.database.close();
 }
 
-function openAuditThread(config: Config, { telemetry }: House): AuditThreadPort {
+function openAuditThread(config: Config, { core, telemetry }: House): AuditThreadPort {
   const file = import.meta.url.endsWith('.ts') ? './audit-thread.ts' : './audit-thread.js';
-  return new AuditThreadPort({
+  const onFailure = (error: unknown) => telemetry.jobFailed('follow the audit log', error);
+  const fire = (finding: Finding) => fireAlert({ ...core, telemetry }, finding);
+  const auditThread = new AuditThreadPort({
     settings: { place: databasePlace(config) },
     entry: new URL(file, import.meta.url),
-    onFailure: (error) => telemetry.jobFailed('follow the audit log', error),
+    onStart: (judging) => serveJudge(judging, { ...core, fire, onEdited: onFailure }),
+    onFailure,
   });
+  core.alertRules.onForgotten(() => auditThread.start());
+  return auditThread;
 }
 
 function createListeners(

@@ -1,11 +1,8 @@
 /** The second half of the composition root: all work that recurs, and in which order it ends. */
-import { AlertWatch } from './alerts/alert-watch.ts';
 import { alertBudgets } from './jobs/alert-budgets.ts';
 import { alertEndingVersions } from './jobs/alert-ending-versions.ts';
 import { archiveOldAudit } from './jobs/archive-audit.ts';
 import { AlertDeliverer } from './jobs/deliver-alerts.ts';
-import { fireAlert } from './jobs/fire-alert.ts';
-import { AuditFollower } from './jobs/follow-audit.ts';
 import { pruneAlerts } from './jobs/prune-alerts.ts';
 import { pruneOldCalls } from './jobs/prune-calls.ts';
 import { pruneChildren } from './jobs/prune-children.ts';
@@ -27,7 +24,6 @@ const JOB_EVERY_MS = {
   idempotency: 600_000,
   secrets: 60_000,
   children: 3_600_000,
-  audit: 250,
   deliveries: 500,
   alerts: 3_600_000,
   calls: 10_000,
@@ -115,19 +111,10 @@ function startJobs(house: House, recovery: Recovery, config: Config): TimedJobs 
   return jobs;
 }
 
-/** Follows the audit log for the alert rules, and delivers what they tell. */
+/** Delivers what alert rules tell. They are judged on the audit thread. */
 function startAlerts({ core, telemetry }: House, jobs: TimedJobs): AlertDeliverer {
-  const rooms = { ...core, telemetry };
-  const observer = new AlertWatch({
-    ...core,
-    fire: (finding) => fireAlert(rooms, finding),
-    onEdited: (error) => telemetry.jobFailed('follow audit', error),
-  });
-  const onUnreadable = (error: Error) => telemetry.jobFailed('follow audit', error);
-  const follower = new AuditFollower({ ...core, observer, onUnreadable });
-  const deliverer = new AlertDeliverer(rooms);
+  const deliverer = new AlertDeliverer({ ...core, telemetry });
   jobs.start([
-    { name: 'follow audit', everyMs: JOB_EVERY_MS.audit, run: () => follower.turn() },
     { name: 'deliver alerts', everyMs: JOB_EVERY_MS.deliveries, run: () => deliverer.turn() },
     { name: 'prune alerts', everyMs: JOB_EVERY_MS.alerts, run: () => pruneAlerts(core) },
   ]);

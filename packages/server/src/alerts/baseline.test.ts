@@ -29,7 +29,8 @@ for (const kind of DATABASE_KINDS) {
       await house.ledger.resolve(reservation, resolution('settlement', cost));
       await house.database.barrier();
     };
-    const baselineOf = (key: Id<'key'>) => new KeyHistory(house).baselineOf(key, house.clock.nowMs());
+    const baselineOf = (key: Id<'key'>) =>
+      new KeyHistory({ reader: house.database, clock: house.clock }).baselineOf(key, house.clock.nowMs());
     const newKey = async (): Promise<Id<'key'>> => {
       const key = await house.newKey([]);
       const nowMs = house.clock.nowMs();

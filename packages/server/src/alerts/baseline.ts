@@ -1,7 +1,7 @@
 /** What keys are and what they usually spend, read from storage for the rules, each remembered for a while. */
 import type { Clock } from '../kernel/clock.ts';
 import { ExpiringCache } from '../kernel/expiring-cache.ts';
-import type { Database } from '../storage/database.ts';
+import type { DatabaseReader } from '../storage/reader.ts';
 import { BoundedMap } from './bounded-map.ts';
 import type { KeyFacts } from './rule.ts';
 
@@ -25,25 +25,31 @@ export interface Baseline {
 const FLOOR: Baseline = { sum: FLOOR_NANOS_PER_HOUR, seconds: HOUR_S };
 
 export class KeyHistory {
-  readonly #database: Database;
+  readonly #reader: Pick<DatabaseReader, 'read'>;
   readonly #baselines: ExpiringCache<Baseline>;
   readonly #facts = new BoundedMap<KeyFacts>(FACTS_MAX);
 
-  constructor(parts: { database: Database; clock: Clock }) {
-    this.#database = parts.database;
+  constructor(parts: { reader: Pick<DatabaseReader, 'read'>; clock: Clock }) {
+    this.#reader = parts.reader;
     this.#baselines = new ExpiringCache(BASELINES, parts.clock);
   }
 
-  async factsOf(keyId: string): Promise<KeyFacts | undefined> {
-    const known = this.#facts.get(keyId);
-    if (known !== undefined) return known;
-    const [row] = await this.#database.read(
-      (db) =>
-        db
-          .selectFrom('keys')
-          .select(['organization_id', 'project_id', 'created_at', 'parent_id'])
-          .where('id', '=', keyId),
-      'report',
+  /** At once where it is known. */
+  factsOf(keyId: string): KeyFacts | Promise<KeyFacts | undefined> {
+    return this.#facts.get(keyId) ?? this.#readFacts(keyId);
+  }
+
+  /** From whole hours of the ledger's sums, its children's among them. At once where it is known. */
+  baselineOf(keyId: string, nowMs: number): Baseline | Promise<Baseline> {
+    return this.#baselines.get(keyId) ?? this.#readBaseline(keyId, nowMs);
+  }
+
+  async #readFacts(keyId: string): Promise<KeyFacts | undefined> {
+    const [row] = await this.#reader.read((db) =>
+      db
+        .selectFrom('keys')
+        .select(['organization_id', 'project_id', 'created_at', 'parent_id'])
+        .where('id', '=', keyId),
     );
     if (row === undefined) return undefined;
     const facts = {
@@ -56,29 +62,24 @@ export class KeyHistory {
     return facts;
   }
 
-  /** From whole hours of the ledger's sums, its children's among them. */
-  async baselineOf(keyId: string, nowMs: number): Promise<Baseline> {
-    const cached = this.#baselines.get(keyId);
-    if (cached !== undefined) return cached;
+  async #readBaseline(keyId: string, nowMs: number): Promise<Baseline> {
     const facts = await this.factsOf(keyId);
     const untilHour = Math.floor(nowMs / HOUR_MS) - 1;
     const fromHour = untilHour - BASELINE_HOURS;
     // Each hour by its name, so that it is looked up for the key's own sources alone.
     const everyHour = Array.from({ length: BASELINE_HOURS }, (_none, hour) => BigInt(fromHour + hour));
-    const [used] = await this.#database.read(
-      (db) =>
-        db
-          .selectFrom('usage_hours')
-          .select((eb) => [eb.fn.sum<bigint | null>('cost_nanos').as('sum'), eb.fn.min('start').as('first')])
-          .where('start', 'in', everyHour)
-          .where('source', 'in', (eb) =>
-            eb
-              .selectFrom('call_sources')
-              .select('no')
-              .where('organization_id', '=', facts?.organizationId ?? '')
-              .where((or) => or.or([or('key_id', '=', keyId), or('parent_id', '=', keyId)])),
-          ),
-      'report',
+    const [used] = await this.#reader.read((db) =>
+      db
+        .selectFrom('usage_hours')
+        .select((eb) => [eb.fn.sum<bigint | null>('cost_nanos').as('sum'), eb.fn.min('start').as('first')])
+        .where('start', 'in', everyHour)
+        .where('source', 'in', (eb) =>
+          eb
+            .selectFrom('call_sources')
+            .select('no')
+            .where('organization_id', '=', facts?.organizationId ?? '')
+            .where((or) => or.or([or('key_id', '=', keyId), or('parent_id', '=', keyId)])),
+        ),
     );
     const createdHour = Math.floor((facts?.createdAtMs ?? nowMs) / HOUR_MS);
     const firstHour = used?.first === null || used?.first === undefined ? Infinity : Number(used.first);

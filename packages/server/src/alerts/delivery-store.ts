@@ -72,6 +72,9 @@ export class DeliveryStore {
     nowMs: number,
     of: { readonly busy: readonly string[]; readonly limit: number },
   ): Promise<Delivery[]> {
+    // Where nothing was ever told, a look is enough: no connection for reports is opened for it.
+    const any = await this.#database.read((db) => db.selectFrom('webhook_deliveries').select('id').limit(1));
+    if (any.length === 0) return [];
     const rows = await this.#database.read(
       (db) =>
         db

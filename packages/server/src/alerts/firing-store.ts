@@ -2,6 +2,7 @@
 import type { Id } from '@keyfold/protocol';
 import type { Selectable } from 'kysely';
 import type { Database } from '../storage/database.ts';
+import type { DatabaseReader } from '../storage/reader.ts';
 import type { Schema } from '../storage/schema.ts';
 import type { SqlStep } from '../storage/statement.ts';
 
@@ -101,27 +102,30 @@ export class FiringStore {
     return [this.#database.step((db) => db.deleteFrom('alert_firings').where('at', '<', BigInt(beforeMs)))];
   }
 
-  /** By node: the last record that was judged, and what was found up to it is stored. */
-  async positions(): Promise<ReadonlyMap<number, number>> {
-    const rows = await this.#database.read((db) => db.selectFrom('alert_positions').selectAll());
-    return new Map(rows.map(({ node, sequence }) => [Number(node), Number(sequence)]));
-  }
-
-  /** Never goes back, whoever is behind. */
-  async advance(node: number, sequence: number): Promise<void> {
-    const step = this.#database.step((db) =>
-      db
-        .insertInto('alert_positions')
-        .values({ node, sequence })
-        .onConflict((conflict) =>
-          conflict
-            .column('node')
-            .doUpdateSet({ sequence })
-            .where('alert_positions.sequence', '<', BigInt(sequence)),
-        ),
+  /** So far the records were judged, by node. Never goes back, whoever is behind. */
+  advanceSteps(positions: ReadonlyMap<number, number>): SqlStep[] {
+    return [...positions].map(([node, sequence]) =>
+      this.#database.step((db) =>
+        db
+          .insertInto('alert_positions')
+          .values({ node, sequence })
+          .onConflict((conflict) =>
+            conflict
+              .column('node')
+              .doUpdateSet({ sequence })
+              .where('alert_positions.sequence', '<', BigInt(sequence)),
+          ),
+      ),
     );
-    await this.#database.commit({ steps: [step] }, 'soon');
   }
+}
+
+/** By node: the last record that was judged, and what was found up to it is stored. */
+export async function readPositions(
+  reader: Pick<DatabaseReader, 'read'>,
+): Promise<ReadonlyMap<number, number>> {
+  const rows = await reader.read((db) => db.selectFrom('alert_positions').selectAll());
+  return new Map(rows.map(({ node, sequence }) => [Number(node), Number(sequence)]));
 }
 
 function fromRow(row: Selectable<Schema['alert_firings']>): Firing {

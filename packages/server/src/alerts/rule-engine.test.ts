@@ -69,12 +69,12 @@ function engineWith(rules: readonly Rule[], ports: Partial<EnginePorts> = {}) {
     parentId: undefined,
   };
   const engine = new RuleEngine({
-    rulesOf: () => Promise.resolve(rules),
     factsOf: () => Promise.resolve(facts),
     baselineOf: () => assert.fail('no baseline is asked for'),
     sightingsOf: () => Promise.resolve({ sinceMs: undefined, calls: 0, values: [] }),
     ...ports,
   });
+  engine.follow(rules);
   const found: Finding[] = [];
   return {
     engine,
@@ -221,6 +221,22 @@ describe('a rule about spend', () => {
     );
     assert.equal((await see(opened('res_2', 4n * DOLLAR - 1n))).length, 0);
     assert.equal((await see(opened('res_3', 1n))).length, 2);
+  });
+
+  test('counts once what could not be judged at first, also where another node goes on meanwhile', async () => {
+    let failures = 1;
+    const baselineOf = () =>
+      failures-- > 0
+        ? Promise.reject(new Error('storage is away'))
+        : Promise.resolve({ sum: 10n * DOLLAR, seconds: 60 });
+    const spike = { kind: 'spend_spike', multiplePercent: 100, minUsd: nanos(1n), windowS: 60 } as const;
+    const { see } = engineWith([ruleOf(spike)], { baselineOf });
+    const first = opened('res_1', 6n * DOLLAR);
+    await assert.rejects(see(first), /storage is away/);
+    assert.equal((await see(opened('res_2', 1n, { node: 2 }))).length, 0);
+    assert.equal((await see(first)).length, 0);
+    assert.equal((await see(opened('res_3', 4n * DOLLAR - 2n))).length, 0);
+    assert.equal((await see(opened('res_4', 1n))).length, 1);
   });
 
   test('learns without a word what was judged before a restart', async () => {

@@ -3,25 +3,29 @@
  * records. Records of one node come in their order; those of several nodes may be mixed.
  */
 import type { StoredEvent } from '../audit/stored-event.ts';
-import { type Nanos, formatUsd, nanos } from '@keyfold/protocol';
+import { type Nanos, nanos } from '@keyfold/protocol';
 import { BoundedMap } from './bounded-map.ts';
 import type { Baseline } from './baseline.ts';
-import { eventMatches, eventSubject, isAbout, refusedKey } from './judge-event.ts';
-import { networkOf } from './network-of.ts';
-import type { Condition, Finding, KeyFacts, Measured, Rule, Sighting, SightingKind } from './rule.ts';
+import { eventMatches, eventSubject, isAbout, isKeyId, refusedKey } from './judge-event.ts';
+import { judgeSpike, judgeThreshold } from './judge-spend.ts';
+import { type Judgement, countOf, isFirst, requestOf, sightingIn } from './judgement.ts';
+import type { Finding, KeyFacts, Measured, Rule, Sighting, SightingKind } from './rule.ts';
 import { windowMsOf } from './rule.ts';
 import { type KnownSightings, SightingMemory } from './sighting-memory.ts';
 import { SlidingSum } from './sliding-sum.ts';
-import { type SpendChange, SpendReader } from './spend.ts';
+import { SpendReader } from './spend.ts';
+import { type RulesOf, type Subject, type Watched, type WatchedKey } from './watched-key.ts';
+import { pauseOf, sortRules, watchKey } from './watched-key.ts';
 
 /** One for each rule and key that it is about; beyond it the one that was used longest ago begins anew. */
 const WINDOWS_MAX = 20_000;
 const FIRED_MAX = 50_000;
+const KEYS_MAX = 10_000;
 
+/** What is known is answered at once: most records are judged without waiting for anything. */
 export interface EnginePorts {
-  rulesOf(organizationId: string): Promise<readonly Rule[]>;
-  factsOf(keyId: string): Promise<KeyFacts | undefined>;
-  baselineOf(keyId: string, nowMs: number): Promise<Baseline>;
+  factsOf(keyId: string): KeyFacts | undefined | Promise<KeyFacts | undefined>;
+  baselineOf(keyId: string, nowMs: number): Baseline | Promise<Baseline>;
   sightingsOf(keyId: string, kind: SightingKind): Promise<KnownSightings>;
 }
 
@@ -34,7 +38,14 @@ export interface Judged {
 /** `learn`: what was judged before a restart fills the windows again, and finds nothing. */
 export type Mode = 'judge' | 'learn';
 
-const NOTHING: Judged = { findings: [], sightings: [] };
+/** It cannot be judged to its end before what is awaited is there; it is then judged again from its beginning. */
+const WAITS = Symbol('waits');
+
+interface Found {
+  readonly measured: Measured;
+  readonly requestIds: readonly string[];
+  readonly sighting?: Sighting | undefined;
+}
 
 export class RuleEngine {
   readonly #ports: EnginePorts;
@@ -43,119 +54,149 @@ export class RuleEngine {
   /** Until when a rule says no more about a subject. */
   readonly #quietUntilMs = new BoundedMap<number>(FIRED_MAX);
   readonly #sightings: SightingMemory;
-  /** Of a record that could not be judged to its end. */
-  #unfinished: Judgement | undefined;
+  #rules: ReadonlyMap<string, RulesOf> = new Map();
+  #keys = new BoundedMap<WatchedKey>(KEYS_MAX);
+  /** By node: the record that could not be judged to its end. */
+  readonly #unfinished = new Map<number, Judgement>();
+  #awaited: Promise<unknown> = Promise.resolve();
 
   constructor(ports: EnginePorts) {
     this.#ports = ports;
     this.#sightings = new SightingMemory(ports);
   }
 
-  async observe(event: StoredEvent, mode: Mode): Promise<Judged> {
+  /** What is judged from here on is judged by these. */
+  follow(rules: readonly Rule[]): void {
+    this.#rules = sortRules(rules);
+    this.#keys = new BoundedMap(KEYS_MAX);
+  }
+
+  /** Where it throws, or rejects, the record is to be given again before any other of its node. */
+  observe(event: StoredEvent, mode: Mode): Judged | Promise<Judged> {
     const found = this.#begin(event, mode);
-    if (event.action === 'key.resumed') this.#restart(event.target, event.timeMs);
-    if (event.organizationId === undefined) return NOTHING;
-    const rules = await this.#ports.rulesOf(event.organizationId);
-    if (rules.length === 0) return NOTHING;
-    if (event.action === 'alert.fired') this.#remember(rules, event);
-    const key = refusedKey(event) ?? (event.action.startsWith('call.') ? event.actor : undefined);
-    if (key !== undefined) await this.#judgeKey(rules, key, found);
-    if (mode === 'judge') await this.#judgeEvent(rules, found);
-    this.#unfinished = undefined;
+    return this.#judge(found) === WAITS ? this.#judgeLater(found) : found;
+  }
+
+  async #judgeLater(found: Judgement): Promise<Judged> {
+    const { node } = found.event;
+    this.#unfinished.set(node, found);
+    do await this.#awaited;
+    while (this.#judge(found) === WAITS);
+    this.#unfinished.delete(node);
     return found;
   }
 
   /** A record that could not be judged to its end is given again: what it has added must not be added twice. */
   #begin(event: StoredEvent, mode: Mode): Judgement {
-    const last = this.#unfinished;
-    if (last?.event.node === event.node && last.event.sequence === event.sequence) return last;
-    const change = this.#spend.read(event);
-    const fresh: Sighting[] = [];
-    this.#unfinished = { event, mode, change, findings: [], sightings: [], fresh, done: new Set() };
-    return this.#unfinished;
+    const last = this.#unfinished.size === 0 ? undefined : this.#unfinished.get(event.node);
+    if (last?.event.sequence === event.sequence) return last;
+    const refused = refusedKey(event);
+    return {
+      event,
+      mode,
+      refused,
+      key: refused ?? (event.action.startsWith('call.') ? event.actor : undefined),
+      change: this.#spend.read(event),
+      findings: [],
+      sightings: [],
+      fresh: [],
+      done: [],
+      unknown: undefined,
+      baselines: undefined,
+    };
   }
 
-  async #judgeEvent(rules: readonly Rule[], found: Judgement): Promise<void> {
+  #judge(found: Judgement): typeof WAITS | undefined {
+    const { event, mode, key } = found;
+    if (event.action === 'key.resumed') this.#restart(event.target, event.timeMs);
+    const rules = event.organizationId === undefined ? undefined : this.#rules.get(event.organizationId);
+    if (rules === undefined) return undefined;
+    if (event.action === 'alert.fired') this.#remember(rules, event);
+    if (key !== undefined && rules.keys.length > 0) {
+      const watched = this.#watch(key, rules, found);
+      if (watched === WAITS) return WAITS;
+      for (const subject of watched?.subjects ?? [])
+        if (this.#judgeSubject(subject, found) === WAITS) return WAITS;
+    }
+    return mode === 'judge' && rules.events.length > 0 ? this.#judgeEvent(rules, found) : undefined;
+  }
+
+  #judgeEvent(rules: RulesOf, found: Judgement): typeof WAITS | undefined {
     const { event } = found;
-    for (const rule of rules) {
+    for (const rule of rules.events) {
       if (rule.when.kind !== 'event' || !eventMatches(rule.when, event)) continue;
       const subject = eventSubject(event);
-      if (!isAbout(rule, subject, await this.#factsFor(rule, subject))) continue;
-      this.#find(found, { rule, subject, measured: { event: event.action }, requestIds: requestOf(event) });
+      const asksFacts = rule.scope === 'project' && isKeyId(subject);
+      const watched = asksFacts ? this.#watch(subject, rules, found) : undefined;
+      if (watched === WAITS) return WAITS;
+      if (!isAbout(rule, subject, watched?.facts)) continue;
+      const pause = pauseOf(rule, subject);
+      const measured = { event: event.action };
+      this.#find(found, { rule, subject, pause, measured, requestIds: requestOf(event) });
     }
+    return undefined;
   }
 
-  /** A child's calls count as its parent's, and as its own where a rule names it. */
-  async #judgeKey(rules: readonly Rule[], keyId: string, found: Judgement): Promise<void> {
-    const wanted = rules.filter(({ when }) => when.kind !== 'event');
-    if (wanted.length === 0) return;
-    const facts = await this.#ports.factsOf(keyId);
-    if (facts === undefined) return;
-    const parentId = facts.parentId;
-    await this.#judgeSubject(wanted, parentId ?? keyId, { facts, found });
-    if (parentId === undefined) return;
-    const named = wanted.filter(({ scope, scopeIds }) => scope === 'key' && scopeIds.includes(keyId));
-    await this.#judgeSubject(named, keyId, { facts, found });
-  }
-
-  async #judgeSubject(
-    rules: readonly Rule[],
-    subject: string,
-    { facts, found }: { readonly facts: KeyFacts; readonly found: Judgement },
-  ): Promise<void> {
-    const about = rules.filter((rule) => isAbout(rule, subject, facts));
-    const fresh = await this.#lookFor(about, subject, found);
-    for (const rule of about) {
-      const measured = await this.#measure(rule, subject, { found, fresh });
-      if (measured === undefined || found.mode === 'learn') continue;
-      this.#find(found, { rule, subject, ...measured });
+  #judgeSubject(subject: Subject, found: Judgement): typeof WAITS | undefined {
+    const { event, mode } = found;
+    if (subject.sightings.length > 0 && mode === 'judge' && event.action === 'call.opened') {
+      if (this.#lookFor(subject, found) === WAITS) return WAITS;
     }
+    for (const watched of subject.watched) {
+      const measured = this.#measure(watched, subject.id, found);
+      if (measured === WAITS) return WAITS;
+      if (measured === undefined || mode === 'learn') continue;
+      const { rule, pause } = watched;
+      this.#find(found, { rule, subject: subject.id, pause, ...measured });
+    }
+    return undefined;
   }
 
   /** What this key is seen with for the first time, of the kinds that a rule asks for. */
-  async #lookFor(rules: readonly Rule[], subject: string, found: Judgement): Promise<readonly Sighting[]> {
-    const { event, mode, fresh } = found;
-    if (mode === 'learn' || event.action !== 'call.opened') return [];
-    for (const { kind, value } of sightingsIn(event)) {
-      if (value === undefined || !rules.some(({ when }) => when.kind === `first_seen_${kind}`)) continue;
-      if (found.done.has(`${kind} ${subject}`)) continue;
-      const seen = { keyId: subject, kind, value, atMs: event.timeMs };
-      const { news, calls } = await this.#sightings.look(seen);
-      found.done.add(`${kind} ${subject}`);
-      const sighting = { ...seen, calls };
-      if (news === 'taught') found.sightings.push(sighting);
-      if (news !== 'new') continue;
-      fresh.push(sighting);
+  #lookFor({ id, watched, sightings }: Subject, found: Judgement): typeof WAITS | undefined {
+    const { event } = found;
+    for (const { kind, name } of sightings) {
+      const value = sightingIn(event, kind);
+      if (value === undefined || found.done.includes(name)) continue;
+      const known = this.#sightings.find(id, kind);
+      if (known === undefined) {
+        this.#awaited = this.#sightings.load(id, kind, event.timeMs);
+        return WAITS;
+      }
+      const { news, calls } = known.look(value, event.timeMs);
+      found.done.push(name);
+      if (news === 'known') continue;
+      const sighting = { keyId: id, kind, value, atMs: event.timeMs, calls };
+      if (news === 'new') found.fresh.push(sighting);
       // Where no rule may speak now, it is known from here on all the same.
-      const speaks = rules.some(
-        (rule) => rule.when.kind === `first_seen_${kind}` && !this.#isQuiet(rule, subject, event.timeMs),
+      const speaks = watched.some(
+        ({ rule, pause }) => rule.when.kind === `first_seen_${kind}` && !this.#isQuiet(pause, event.timeMs),
       );
-      if (!speaks) found.sightings.push(sighting);
+      if (news === 'taught' || !speaks) found.sightings.push(sighting);
     }
-    return fresh.filter(({ keyId }) => keyId === subject);
+    return undefined;
   }
 
-  async #measure(
-    rule: Rule,
-    subject: string,
-    { found, fresh }: { readonly found: Judgement; readonly fresh: readonly Sighting[] },
-  ): Promise<Found | undefined> {
-    const { when } = rule;
+  #measure(watched: Watched, subject: string, found: Judgement): Found | typeof WAITS | undefined {
+    const { when } = watched.rule;
     const { event } = found;
     switch (when.kind) {
       case 'spend_threshold':
       case 'spend_spike': {
-        const window = this.#countSpend(rule, subject, found);
+        const window = this.#countSpend(watched, found);
         if (window === undefined) return undefined;
         const spent = nanos(window.sumAt(event.timeMs));
-        const measured = await this.#judgeSpend(when, { subject, spent, atMs: event.timeMs });
-        return measured && { measured, requestIds: [...window.requestIds, ...requestOf(event)] };
+        const measured =
+          when.kind === 'spend_threshold'
+            ? judgeThreshold(when, spent)
+            : this.#judgeSpike(when, { subject, spent, found });
+        if (measured === undefined || measured === WAITS) return measured;
+        return { measured, requestIds: [...window.requestIds, ...requestOf(event)] };
       }
       case 'denied_burst': {
-        const refused = refusedKey(event) === undefined ? 0n : countOf(event);
-        if (refused === 0n) return undefined;
-        const window = this.#windowFor(rule, subject, event.timeMs);
-        if (isFirst(found, rule, subject)) window.add(refused, event.timeMs, event.requestId);
+        if (found.refused === undefined) return undefined;
+        const window = this.#windowFor(watched, event.timeMs);
+        if (isFirst(found, watched.window)) window.add(countOf(event), event.timeMs, event.requestId);
         const count = Number(window.sumAt(event.timeMs));
         if (count < when.count) return undefined;
         const measured = { refusals: count, limit: when.count, window_seconds: when.windowS };
@@ -163,7 +204,10 @@ export class RuleEngine {
       }
       case 'first_seen_model':
       case 'first_seen_network': {
-        const sighting = fresh.find(({ kind }) => when.kind === `first_seen_${kind}`);
+        if (found.fresh.length === 0) return undefined;
+        const sighting = found.fresh.find(
+          ({ keyId, kind }) => keyId === subject && when.kind === `first_seen_${kind}`,
+        );
         if (sighting === undefined) return undefined;
         return { measured: { [sighting.kind]: sighting.value }, requestIds: requestOf(event), sighting };
       }
@@ -173,61 +217,66 @@ export class RuleEngine {
   }
 
   /** The window that an amount was added to; `undefined` when nothing was added. */
-  #countSpend(rule: Rule, subject: string, found: Judgement): SlidingSum | undefined {
+  #countSpend(watched: Watched, found: Judgement): SlidingSum | undefined {
     const { change } = found;
     if (change === undefined) return undefined;
-    const window = this.#windowFor(rule, subject, change.atMs);
+    const window = this.#windowFor(watched, change.atMs);
     // A call from before the window began was never counted in it, so there is nothing to correct.
     if (!window.covers(change.openedAtMs)) return undefined;
-    if (isFirst(found, rule, subject)) window.add(change.amount, change.atMs);
+    if (isFirst(found, watched.window)) window.add(change.amount, change.atMs);
     return change.amount > 0n ? window : undefined;
   }
 
-  async #judgeSpend(
-    when: Extract<Condition, { kind: 'spend_threshold' | 'spend_spike' }>,
-    of: { readonly subject: string; readonly spent: Nanos; readonly atMs: number },
-  ): Promise<Measured | undefined> {
-    const { spent } = of;
-    const told = { spent_usd: formatUsd(spent), window_seconds: when.windowS };
-    if (when.kind === 'spend_threshold')
-      return spent < when.usd ? undefined : { ...told, limit_usd: formatUsd(when.usd) };
+  #judgeSpike(
+    when: Parameters<typeof judgeSpike>[0],
+    of: { readonly subject: string; readonly spent: Nanos; readonly found: Judgement },
+  ): Measured | typeof WAITS | undefined {
+    const { subject, spent, found } = of;
     if (spent < when.minUsd) return undefined;
-    const { sum, seconds } = await this.#ports.baselineOf(of.subject, of.atMs);
-    // spent ≥ multiple × sum × window / seconds, without a fraction.
-    const multiple = BigInt(when.multiplePercent) * sum * BigInt(when.windowS);
-    const scale = 100n * BigInt(seconds);
-    if (spent * scale < multiple) return undefined;
-    const limit = (multiple + scale - 1n) / scale;
-    return {
-      ...told,
-      limit_usd: formatUsd(nanos(limit > when.minUsd ? limit : when.minUsd)),
-      baseline_usd: formatUsd(nanos((sum * BigInt(when.windowS)) / BigInt(seconds))),
+    const baseline = found.baselines?.get(subject) ?? this.#ports.baselineOf(subject, found.event.timeMs);
+    if (!(baseline instanceof Promise)) return judgeSpike(when, spent, baseline);
+    this.#awaited = baseline.then((read) => (found.baselines ??= new Map()).set(subject, read));
+    return WAITS;
+  }
+
+  /** `undefined` for a key that is no more. */
+  #watch(keyId: string, rules: RulesOf, found: Judgement): WatchedKey | typeof WAITS | undefined {
+    const known = this.#keys.get(keyId);
+    if (known !== undefined) return known;
+    if (found.unknown === keyId) return undefined;
+    const keep = (facts: KeyFacts | undefined): WatchedKey | undefined => {
+      if (facts === undefined) {
+        found.unknown = keyId;
+        return undefined;
+      }
+      const watched = watchKey(keyId, facts, rules.keys);
+      this.#keys.set(keyId, watched);
+      return watched;
     };
+    const facts = this.#ports.factsOf(keyId);
+    if (!(facts instanceof Promise)) return keep(facts);
+    this.#awaited = facts.then(keep);
+    return WAITS;
   }
 
-  #find(found: Judgement, of: Pick<Finding, 'rule' | 'subject'> & Found): void {
-    const { rule, subject } = of;
-    const { timeMs } = found.event;
-    if (this.#isQuiet(rule, subject, timeMs)) return;
-    this.#quietUntilMs.set(`${rule.id} ${subject}`, timeMs + rule.cooldownS * 1_000);
-    found.findings.push({
-      sighting: undefined,
-      ...of,
-      requestIds: [...new Set(of.requestIds)],
-      atMs: timeMs,
-    });
+  #find(found: Judgement, of: Pick<Finding, 'rule' | 'subject'> & Found & { readonly pause: string }): void {
+    const { rule, subject, pause, measured, requestIds, sighting } = of;
+    const { timeMs: atMs } = found.event;
+    if (this.#isQuiet(pause, atMs) || !isFirst(found, pause)) return;
+    this.#quietUntilMs.set(pause, atMs + rule.cooldownS * 1_000);
+    found.findings.push({ rule, subject, atMs, measured, requestIds: [...new Set(requestIds)], sighting });
   }
 
-  #isQuiet(rule: Rule, subject: string, atMs: number): boolean {
-    return (this.#quietUntilMs.get(`${rule.id} ${subject}`) ?? -Infinity) > atMs;
+  #isQuiet(pause: string, atMs: number): boolean {
+    return (this.#quietUntilMs.get(pause) ?? -Infinity) > atMs;
   }
 
   /** Whoever has fired, this process or another: the pause is the same for all. */
-  #remember(rules: readonly Rule[], event: StoredEvent): void {
-    const rule = rules.find(({ id }) => id === event.target);
-    const { subject, found_at: foundAt } = event.detail;
+  #remember({ byId }: RulesOf, { target, detail }: StoredEvent): void {
+    const rule = byId.get(target);
+    const { subject, found_at: foundAt } = detail;
     if (rule === undefined || typeof subject !== 'string' || typeof foundAt !== 'string') return;
-    this.#quietUntilMs.set(`${rule.id} ${subject}`, Date.parse(foundAt) + rule.cooldownS * 1_000);
+    this.#quietUntilMs.set(pauseOf(rule, subject), Date.parse(foundAt) + rule.cooldownS * 1_000);
   }
 
   /** A key was resumed: what was seen of it up to then counts no more, and no rule is quiet about it. */
@@ -238,62 +287,11 @@ export class RuleEngine {
     for (const [name] of quiet) this.#quietUntilMs.take(name);
   }
 
-  /** A rule that was changed counts anew. */
-  #windowFor(rule: Rule, subject: string, atMs: number): SlidingSum {
-    const name = `${rule.id} ${rule.updatedAtMs} ${subject}`;
+  #windowFor({ rule, window: name }: Watched, atMs: number): SlidingSum {
     const known = this.#windows.get(name);
     if (known !== undefined) return known;
     const window = new SlidingSum(windowMsOf(rule.when), atMs);
     this.#windows.set(name, window);
     return window;
   }
-
-  #factsFor({ scope }: Rule, subject: string): Promise<KeyFacts | undefined> {
-    return scope === 'project' && subject.startsWith('key_')
-      ? this.#ports.factsOf(subject)
-      : Promise.resolve(undefined);
-  }
-}
-
-interface Judgement {
-  readonly event: StoredEvent;
-  readonly mode: Mode;
-  readonly change: SpendChange | undefined;
-  readonly findings: Finding[];
-  readonly sightings: Sighting[];
-  /** What was seen for the first time. */
-  readonly fresh: Sighting[];
-  /** What was counted and looked for already. */
-  readonly done: Set<string>;
-}
-
-function isFirst({ done }: Judgement, { id }: Rule, subject: string): boolean {
-  const name = `${id} ${subject}`;
-  if (done.has(name)) return false;
-  done.add(name);
-  return true;
-}
-
-interface Found {
-  readonly measured: Measured;
-  readonly requestIds: readonly string[];
-  readonly sighting?: Sighting | undefined;
-}
-
-function sightingsIn(event: StoredEvent): readonly { kind: SightingKind; value: string | undefined }[] {
-  const { provider, model } = event.detail;
-  const isNamed = typeof provider === 'string' && typeof model === 'string';
-  return [
-    { kind: 'model', value: isNamed ? `${provider}/${model}` : undefined },
-    { kind: 'network', value: event.address === undefined ? undefined : networkOf(event.address) },
-  ];
-}
-
-function countOf({ detail }: StoredEvent): bigint {
-  const { count } = detail;
-  return typeof count === 'number' && Number.isSafeInteger(count) && count > 0 ? BigInt(count) : 1n;
-}
-
-function requestOf({ requestId }: StoredEvent): readonly string[] {
-  return requestId === undefined ? [] : [requestId];
 }

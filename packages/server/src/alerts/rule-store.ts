@@ -1,4 +1,5 @@
 /** The rules' SQL. A rule carries a MAC: one that was edited behind Keyfold's back is not followed, and is reported. */
+import { isDeepStrictEqual } from 'node:util';
 import { type Id, nanos } from '@keyfold/protocol';
 import type { Insertable, Selectable } from 'kysely';
 import type { Clock } from '../kernel/clock.ts';
@@ -7,7 +8,7 @@ import type { RowMac } from '../sealing/row-mac.ts';
 import type { Database } from '../storage/database.ts';
 import type { Schema } from '../storage/schema.ts';
 import type { SqlStep } from '../storage/statement.ts';
-import { type Condition, type Rule, type RuleAction, type RuleScope, windowMsOf } from './rule.ts';
+import { type Condition, type Rule, type RuleAction, type RuleScope } from './rule.ts';
 
 /** How long the rules that are followed may be older than the table. A change is seen in the audit log before that. */
 const RULES_AGE_MAX_MS = 5_000;
@@ -21,7 +22,10 @@ export class RuleStore {
   readonly #database: Database;
   readonly #mac: RowMac;
   readonly #clock: Clock;
-  #followed: { readonly readAtMs: number; readonly rules: ReadonlyMap<string, readonly Rule[]> } | undefined;
+  readonly #listeners = new Set<() => void>();
+  #followed: readonly Rule[] = [];
+  #readAtMs = -Infinity;
+  #changes = 0;
 
   constructor(parts: { database: Database; mac: RowMac; clock: Clock }) {
     this.#database = parts.database;
@@ -45,25 +49,44 @@ export class RuleStore {
     return rows[0] === undefined ? undefined : this.#fromRow(rows[0]);
   }
 
-  /** The rules that are on. Of one that was edited outside Keyfold `onEdited` hears; the others are followed. */
-  async followed(organizationId: string, onEdited: (error: Error) => void): Promise<readonly Rule[]> {
-    return (await this.#read(onEdited)).get(organizationId) ?? [];
+  /**
+   * The rules that are on, of all organizations: the same list for as long as they are the same. Of one that was edited
+   * outside Keyfold `onEdited` hears; the others are followed.
+   */
+  async followed(onEdited: (error: Error) => void): Promise<readonly Rule[]> {
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs - this.#readAtMs >= RULES_AGE_MAX_MS) {
+      const changes = this.#changes;
+      const rules = await this.#readFollowed(onEdited);
+      if (!isDeepStrictEqual(rules, this.#followed)) this.#followed = rules;
+      // What has changed while it was read is read again.
+      if (changes === this.#changes) this.#readAtMs = nowMs;
+    }
+    return this.#followed;
   }
 
-  /** No rule is on, in any organization. One that this process makes is seen at once. */
-  async isEmpty(onEdited: (error: Error) => void): Promise<boolean> {
-    return (await this.#read(onEdited)).size === 0;
+  /** There is no rule in the table, whether it is on or not. */
+  async isEmpty(): Promise<boolean> {
+    const rows = await this.#database.read((db) => db.selectFrom('alert_rules').select('id').limit(1));
+    return rows.length === 0;
   }
 
-  /** The longest time that any rule looks back; 0 where none does. */
-  async windowMsMax(onEdited: (error: Error) => void): Promise<number> {
-    const all = [...(await this.#readFollowed(onEdited)).values()].flat();
-    return Math.max(0, ...all.map(({ when }) => windowMsOf(when)));
-  }
-
-  /** They have changed: the next look reads them anew. */
+  /** They have changed: the next look reads them anew, and whoever follows them is told. */
   forget(): void {
-    this.#followed = undefined;
+    this.expire();
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Another process has changed them: the next look reads them anew. */
+  expire(): void {
+    this.#changes++;
+    this.#readAtMs = -Infinity;
+  }
+
+  /** Called whenever this process has changed a rule, for as long as `signal` allows. */
+  onForgotten(listener: () => void, signal?: AbortSignal): void {
+    this.#listeners.add(listener);
+    signal?.addEventListener('abort', () => this.#listeners.delete(listener), { once: true });
   }
 
   /** Refused when the organization has a rule of that name. */
@@ -133,15 +156,7 @@ export class RuleStore {
     return { ...row, mac: this.#mac.sign('alert_rules', macFields(row)) };
   }
 
-  async #read(onEdited: (error: Error) => void): Promise<ReadonlyMap<string, readonly Rule[]>> {
-    const nowMs = this.#clock.monotonicMs();
-    if (this.#followed === undefined || nowMs - this.#followed.readAtMs >= RULES_AGE_MAX_MS) {
-      this.#followed = { readAtMs: nowMs, rules: await this.#readFollowed(onEdited) };
-    }
-    return this.#followed.rules;
-  }
-
-  async #readFollowed(onEdited: (error: Error) => void): Promise<Map<string, Rule[]>> {
+  async #readFollowed(onEdited: (error: Error) => void): Promise<Rule[]> {
     const rows = await this.#database.read((db) =>
       db
         .selectFrom('alert_rules')
@@ -158,7 +173,7 @@ export class RuleStore {
         onEdited(new Error(`the row of alert rule ${row.id} was edited outside Keyfold`));
       else if (rule.isEnabled) rules.push(rule);
     }
-    return Map.groupBy(rules, ({ organizationId }) => organizationId as string);
+    return rules;
   }
 
   #fromRow(row: Row): Rule | undefined {

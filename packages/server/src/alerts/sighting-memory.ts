@@ -1,13 +1,13 @@
 /** What keys were seen with before. A key's first sightings teach, and are no news. */
 import { BoundedMap } from './bounded-map.ts';
-import type { Sighting, SightingKind } from './rule.ts';
+import type { SightingKind } from './rule.ts';
 
 /** A key teaches until it has made so many calls, or for so long, whichever comes first. */
 export const TEACHING_CALLS = 100;
 export const TEACHING_MS = 86_400_000;
 /** Of one key and kind; beyond it the oldest is forgotten. */
 export const SIGHTINGS_MAX = 256;
-/** Keys and kinds whose sightings are in memory; others are read again. */
+/** Keys whose sightings of a kind are in memory; others are read again. */
 const KNOWN_MAX = 5_000;
 
 export interface KnownSightings {
@@ -24,41 +24,49 @@ export interface Look {
   readonly calls: number;
 }
 
-interface Known {
-  sinceMs: number;
-  calls: number;
-  readonly values: Set<string>;
+/** What one key was seen with, of one kind. */
+export class Sightings {
+  readonly #sinceMs: number;
+  readonly #values: Set<string>;
+  #calls: number;
+
+  constructor({ sinceMs, calls, values }: KnownSightings, nowMs: number) {
+    this.#sinceMs = sinceMs ?? nowMs;
+    this.#calls = calls;
+    this.#values = new Set(values);
+  }
+
+  /** Was the key seen with this before? From here on it was. */
+  look(value: string, atMs: number): Look {
+    const isTeaching = this.#calls < TEACHING_CALLS && atMs - this.#sinceMs < TEACHING_MS;
+    const calls = ++this.#calls;
+    if (this.#values.has(value)) return { news: 'known', calls };
+    this.#values.add(value);
+    if (this.#values.size > SIGHTINGS_MAX) {
+      const [oldest = ''] = this.#values;
+      this.#values.delete(oldest);
+    }
+    return { news: isTeaching ? 'taught' : 'new', calls };
+  }
 }
 
 export class SightingMemory {
   readonly #load: (keyId: string, kind: SightingKind) => Promise<KnownSightings>;
-  readonly #known = new BoundedMap<Known>(KNOWN_MAX);
+  readonly #known: Readonly<Record<SightingKind, BoundedMap<Sightings>>> = {
+    model: new BoundedMap(KNOWN_MAX),
+    network: new BoundedMap(KNOWN_MAX),
+  };
 
   constructor(ports: { sightingsOf(keyId: string, kind: SightingKind): Promise<KnownSightings> }) {
     this.#load = (keyId, kind) => ports.sightingsOf(keyId, kind);
   }
 
-  /** Was the key seen with this before? From here on it was. */
-  async look({ keyId, kind, value, atMs }: Omit<Sighting, 'calls'>): Promise<Look> {
-    const known = await this.#find(keyId, kind, atMs);
-    const isTeaching = known.calls < TEACHING_CALLS && atMs - known.sinceMs < TEACHING_MS;
-    known.calls++;
-    if (known.values.has(value)) return { news: 'known', calls: known.calls };
-    known.values.add(value);
-    if (known.values.size > SIGHTINGS_MAX) {
-      const [oldest = ''] = known.values;
-      known.values.delete(oldest);
-    }
-    return { news: isTeaching ? 'taught' : 'new', calls: known.calls };
+  find(keyId: string, kind: SightingKind): Sightings | undefined {
+    return this.#known[kind].get(keyId);
   }
 
-  async #find(keyId: string, kind: SightingKind, atMs: number): Promise<Known> {
-    const name = `${kind} ${keyId}`;
-    const known = this.#known.get(name);
-    if (known !== undefined) return known;
-    const { sinceMs = atMs, calls, values } = await this.#load(keyId, kind);
-    const loaded = { sinceMs, calls, values: new Set(values) };
-    this.#known.set(name, loaded);
-    return loaded;
+  /** From here on they are found. A key that has none yet is taught from now on. */
+  async load(keyId: string, kind: SightingKind, nowMs: number): Promise<void> {
+    this.#known[kind].set(keyId, new Sightings(await this.#load(keyId, kind), nowMs));
   }
 }

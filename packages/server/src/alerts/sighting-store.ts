@@ -1,5 +1,6 @@
 /** The SQL of what keys were seen with. */
 import type { Database } from '../storage/database.ts';
+import type { DatabaseReader } from '../storage/reader.ts';
 import type { SqlStep } from '../storage/statement.ts';
 import type { Sighting, SightingKind } from './rule.ts';
 import { type KnownSightings, SIGHTINGS_MAX } from './sighting-memory.ts';
@@ -9,30 +10,6 @@ export class SightingStore {
 
   constructor(database: Database) {
     this.#database = database;
-  }
-
-  async load(keyId: string, kind: SightingKind): Promise<KnownSightings> {
-    const [lesson] = await this.#database.read(
-      (db) => db.selectFrom('alert_lessons').selectAll().where('key_id', '=', keyId).where('kind', '=', kind),
-      'report',
-    );
-    const rows = await this.#database.read(
-      (db) =>
-        db
-          .selectFrom('alert_sightings')
-          .select('value')
-          .where('key_id', '=', keyId)
-          .where('kind', '=', kind)
-          .orderBy('at')
-          .orderBy('value')
-          .limit(SIGHTINGS_MAX),
-      'report',
-    );
-    return {
-      sinceMs: lesson === undefined ? undefined : Number(lesson.since),
-      calls: Number(lesson?.calls ?? 0n),
-      values: rows.map(({ value }) => value),
-    };
   }
 
   /** What keys that are no more were seen with. */
@@ -79,4 +56,29 @@ export class SightingStore {
       ),
     ];
   }
+}
+
+export async function readSightings(
+  reader: Pick<DatabaseReader, 'read'>,
+  keyId: string,
+  kind: SightingKind,
+): Promise<KnownSightings> {
+  const [lesson] = await reader.read((db) =>
+    db.selectFrom('alert_lessons').selectAll().where('key_id', '=', keyId).where('kind', '=', kind),
+  );
+  const rows = await reader.read((db) =>
+    db
+      .selectFrom('alert_sightings')
+      .select('value')
+      .where('key_id', '=', keyId)
+      .where('kind', '=', kind)
+      .orderBy('at')
+      .orderBy('value')
+      .limit(SIGHTINGS_MAX),
+  );
+  return {
+    sinceMs: lesson === undefined ? undefined : Number(lesson.since),
+    calls: Number(lesson?.calls ?? 0n),
+    values: rows.map(({ value }) => value),
+  };
 }

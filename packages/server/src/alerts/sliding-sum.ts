@@ -16,6 +16,8 @@ export class SlidingSum {
   #beganMs: number;
   /** In the order of time; those that have left the window are dropped. */
   #buckets: Bucket[] = [];
+  /** Of all buckets. */
+  #sum = 0n;
   #latestMs: number;
   readonly #requestIds: string[] = [];
 
@@ -54,14 +56,16 @@ export class SlidingSum {
     while (place > 0 && (this.#buckets[place - 1]?.slot ?? 0) > slot) place--;
     const bucket = this.#buckets[place - 1];
     if (bucket?.slot === slot) bucket.amount += amount;
+    else if (place === this.#buckets.length) this.#buckets.push({ slot, amount });
     else this.#buckets.splice(place, 0, { slot, amount });
+    this.#sum += amount;
     this.#drop(this.#latestMs);
   }
 
   /** What was added within the window that ends then, or at the latest addition where that is later. */
   sumAt(nowMs: number): bigint {
     this.#drop(Math.max(nowMs, this.#latestMs));
-    return this.#buckets.reduce((sum, { amount }) => sum + amount, 0n);
+    return this.#sum;
   }
 
   /** Begins anew after this time: nothing up to it counts any more. */
@@ -69,6 +73,7 @@ export class SlidingSum {
     this.#beganMs = afterMs + 1;
     this.#latestMs = this.#beganMs;
     this.#buckets = [];
+    this.#sum = 0n;
     this.#requestIds.length = 0;
   }
 
@@ -76,8 +81,11 @@ export class SlidingSum {
   #drop(nowMs: number): void {
     const beforeMs = nowMs - this.windowMs;
     let gone = 0;
-    while (gone < this.#buckets.length && (this.#buckets[gone]?.slot ?? 0) * this.bucketMs <= beforeMs)
+    for (const { slot, amount } of this.#buckets) {
+      if (slot * this.bucketMs > beforeMs) break;
+      this.#sum -= amount;
       gone++;
+    }
     if (gone > 0) this.#buckets.splice(0, gone);
   }
 }

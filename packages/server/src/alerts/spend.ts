@@ -1,5 +1,5 @@
 /** What a key spends, from the records of its calls: held when a call is opened, corrected when it ends. */
-import { type Nanos, ZERO_NANOS, parseUsd } from '@keyfold/protocol';
+import { type Nanos, ZERO_NANOS, nanos, parseUsd } from '@keyfold/protocol';
 import type { StoredEvent } from '../audit/stored-event.ts';
 import { BoundedMap } from './bounded-map.ts';
 
@@ -7,6 +7,9 @@ import { BoundedMap } from './bounded-map.ts';
 const OPEN_CALLS_MAX = 100_000;
 
 const ENDINGS: readonly string[] = ['call.settled', 'call.released', 'call.expired'];
+/** Digits that an integer of any size may have to be exact as a number. */
+const EXACT_DIGITS_MAX = 15;
+const DECIMALS = 9;
 
 /** An amount that was spent, or below zero was not after all, at a time. */
 export interface SpendChange {
@@ -45,5 +48,28 @@ export class SpendReader {
 }
 
 function amountOf(usd: unknown): Nanos {
-  return (typeof usd === 'string' ? parseUsd(usd) : undefined) ?? ZERO_NANOS;
+  return (typeof usd === 'string' ? (readShortAmount(usd) ?? parseUsd(usd)) : undefined) ?? ZERO_NANOS;
+}
+
+const [ZERO, NINE, POINT] = ['0', '9', '.'].map((letter) => letter.charCodeAt(0)) as [number, number, number];
+
+/** As `parseUsd` for plain amounts below a million dollars, as one whole number of nano-dollars; else `undefined`. */
+export function readShortAmount(usd: string): Nanos | undefined {
+  let digits = 0;
+  let decimals = -1;
+  let amount = 0;
+  for (let place = 0; place < usd.length; place++) {
+    const code = usd.charCodeAt(place);
+    if (code === POINT && decimals < 0 && digits > 0) {
+      decimals = 0;
+      continue;
+    }
+    if (code < ZERO || code > NINE) return undefined;
+    amount = amount * 10 + (code - ZERO);
+    digits++;
+    if (decimals >= 0) decimals++;
+  }
+  const missing = DECIMALS - Math.max(0, decimals);
+  if (digits === 0 || decimals === 0 || missing < 0 || digits + missing > EXACT_DIGITS_MAX) return undefined;
+  return nanos(BigInt(amount * 10 ** missing));
 }

@@ -1,17 +1,21 @@
 /** Test support: what judges records, fires and delivers, over a real database, as one process of several would. */
 import { type Id, formatUsd, nanos } from '@keyfold/protocol';
-import { AlertWatch } from '../../src/alerts/alert-watch.ts';
+import { MessageChannel } from 'node:worker_threads';
 import { DeliveryStore } from '../../src/alerts/delivery-store.ts';
 import { FiringStore } from '../../src/alerts/firing-store.ts';
-import type { Condition, Rule } from '../../src/alerts/rule.ts';
+import { AlertWatch } from '../../src/alerts/judging/alert-watch.ts';
+import { serveJudge } from '../../src/alerts/judging/judge-desk.ts';
+import { JudgeLink } from '../../src/alerts/judging/judge-link.ts';
+import { RuleFollower } from '../../src/alerts/judging/rule-follower.ts';
+import type { Condition, Finding, Rule } from '../../src/alerts/rule.ts';
 import { RuleStore } from '../../src/alerts/rule-store.ts';
 import { SightingStore } from '../../src/alerts/sighting-store.ts';
 import { type Webhook, WebhookStore } from '../../src/alerts/webhook-store.ts';
 import { AuditLog } from '../../src/audit/audit-log.ts';
 import { type StoredEvent, readEvent } from '../../src/audit/stored-event.ts';
+import { RecordSource } from '../../src/audit/following/record-source.ts';
 import { AlertDeliverer } from '../../src/jobs/deliver-alerts.ts';
 import { fireAlert } from '../../src/jobs/fire-alert.ts';
-import { AuditFollower } from '../../src/jobs/follow-audit.ts';
 import { createNewId } from '../../src/kernel/new-id.ts';
 import { SystemRandom } from '../../src/kernel/random.ts';
 import { KeyIssuer, type KeyRules } from '../../src/keys/issue-key.ts';
@@ -22,6 +26,7 @@ import { RootKey } from '../../src/sealing/root-key.ts';
 import { RowMac } from '../../src/sealing/row-mac.ts';
 import { Sealer } from '../../src/sealing/sealer.ts';
 import type { Database } from '../../src/storage/database.ts';
+import type { DatabaseReader } from '../../src/storage/reader.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { Metrics } from '../../src/telemetry/metrics.ts';
 import { Telemetry } from '../../src/telemetry/telemetry.ts';
@@ -44,7 +49,8 @@ export async function found(database: Database): Promise<void> {
   });
 }
 
-export function openAlertHouse(database: Database, clock: ManualClock) {
+/** `own`: reads on a connection of its own, as the audit thread does. */
+export function openAlertHouse(database: Database, clock: ManualClock, own?: DatabaseReader) {
   const random = new SystemRandom();
   const rootKey = new RootKey(Buffer.alloc(32, 5));
   const mac = new RowMac(rootKey);
@@ -76,29 +82,49 @@ export function openAlertHouse(database: Database, clock: ManualClock) {
     telemetry: new Telemetry(createLogger('fatal'), metrics),
     authenticator: { forget: () => void forgotten++ },
   };
-  const follow = () => {
-    const observer = new AlertWatch({
-      ...rooms,
-      fire: (finding) => fireAlert(rooms, finding),
-      onEdited: (error) => void edited.push(error.message),
-    });
-    return new AuditFollower({
-      ...rooms,
-      observer,
-      onUnreadable: (error) => void edited.push(error.message),
-    });
+  const reader = own ?? {
+    dialect: database.dialect,
+    read: database.read.bind(database),
+    close: () => Promise.resolve(),
   };
-  let follower = follow();
+  const source = new RecordSource(reader);
+  /** What is the audit thread's in a process, and its desk. */
+  const openFollower = () => {
+    const { port1, port2 } = new MessageChannel();
+    const onEdited = (error: Error) => void edited.push(error.message);
+    const fire = (finding: Finding) => fireAlert(rooms, finding);
+    serveJudge(port1, { ...rooms, fire, onEdited });
+    const link = new JudgeLink(port2);
+    const observer = new AlertWatch({ reader, clock, link });
+    const advance = (positions: ReadonlyMap<number, number>) => link.advance(positions);
+    const follower = new RuleFollower({
+      reader,
+      source,
+      observer,
+      clock,
+      advance,
+      onUnreadable: onEdited,
+    });
+    return { follower, link };
+  };
+  let { follower, link } = openFollower();
+  const follow = async (): Promise<void> => {
+    // What was said before an answer has come before it: that rules have changed.
+    await link.remember([]);
+    do follower.see(await source.edges());
+    while (await follower.turn());
+  };
   let calls = 0;
   return {
     ...rooms,
     edited,
     deliverer: new AlertDeliverer(rooms),
     forgotten: () => forgotten,
-    follow: () => follower.turn(),
+    follow,
     /** As a process that starts anew: nothing is in memory. */
     restart: () => {
-      follower = follow();
+      link.close();
+      ({ follower, link } = openFollower());
       rooms.alertRules.forget();
     },
     newKey: async (changes: Partial<KeyRules> = {}): Promise<Key> => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { nanos } from '@keyfold/protocol';
 import { breakerAfter } from '../../src/alerts/break-key.ts';
+import { readSightings } from '../../src/alerts/sighting-store.ts';
 import { TEACHING_MS } from '../../src/alerts/sighting-memory.ts';
 import { ALERTS_KEPT_MS, pruneAlerts } from '../../src/jobs/prune-alerts.ts';
 import type { Database } from '../../src/storage/database.ts';
@@ -279,7 +280,7 @@ for (const kind of DATABASE_KINDS) {
           steps: house.sightings.rememberSteps({ ...sighting, atMs: clock.nowMs() + part }),
         });
       }
-      const { values } = await house.sightings.load(key.id, 'network');
+      const { values } = await readSightings(database, key.id, 'network');
       assert.equal(values.length, 256);
       assert.equal(values.at(-1), '10.0.299.0/24');
     });

@@ -5,8 +5,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { providePostgres } from '../../../../test/services/postgres.ts';
+import { FiringStore } from '../../src/alerts/firing-store.ts';
+import { serveJudge } from '../../src/alerts/judging/judge-desk.ts';
+import { RuleStore } from '../../src/alerts/rule-store.ts';
+import { SightingStore } from '../../src/alerts/sighting-store.ts';
 import { AuditThreadPort } from '../../src/audit/following/audit-thread-port.ts';
 import type { AuditFilter } from '../../src/audit/search/filter.ts';
+import { RootKey } from '../../src/sealing/root-key.ts';
+import { RowMac } from '../../src/sealing/row-mac.ts';
 import type { DatabasePlace } from '../../src/storage/reader.ts';
 import { openCallHouse, settled } from '../call-house.ts';
 import { DATABASE_KINDS } from '../databases.ts';
@@ -38,6 +44,15 @@ const threadPlace: DatabasePlace =
 const thread = new AuditThreadPort({
   settings: { place: threadPlace },
   entry: ENTRY,
+  onStart: (judging) =>
+    serveJudge(judging, {
+      ...house,
+      alertRules: new RuleStore({ ...house, mac: new RowMac(new RootKey(Buffer.alloc(32, 1))) }),
+      firings: new FiringStore(house.database),
+      sightings: new SightingStore(house.database),
+      fire: () => Promise.reject(new Error('there are no rules')),
+      onEdited: (error) => print(`trouble: ${String(error)}`),
+    }),
   onFailure: (error) => print(`trouble: ${String(error)}`),
 });
 

@@ -73,6 +73,7 @@ const follower = new AuditFollower({
   onFailure: (error) => say(String(error)),
 });
 const indexedMs = performance.now();
+await follower.turn();
 while (await follower.indexTurn());
 say(
   `indexed in ${seconds(indexedMs)} s${kind.name === 'sqlite' ? `: ${sizeOfIndex(place.location)} MB` : ''}`,

@@ -17,6 +17,8 @@ export interface FollowerParts {
   readonly index: SearchIndex;
   readonly monotonicMs: () => number;
   readonly send: Send;
+  /** Told at every turn how far the chains reach: who else follows them need not look. */
+  readonly onEdges?: ((edges: readonly ChainEdge[]) => void) | undefined;
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -27,6 +29,7 @@ export class AuditFollower {
   readonly #follower: Follower;
   readonly #streams: LiveStreams;
   #isFollowing = false;
+  #edges: readonly ChainEdge[] = [];
 
   constructor(parts: FollowerParts) {
     const { reader, index, monotonicMs, send, onFailure } = parts;
@@ -76,16 +79,18 @@ export class AuditFollower {
 
   /** Hands on what is new. Returns whether there is more to do at once. */
   async turn(): Promise<boolean> {
-    if (!this.#isFollowing) return false;
     const edges = await this.#log.source.edges();
+    this.#edges = edges;
+    this.#parts.onEdges?.(edges);
+    if (!this.#isFollowing) return false;
     const hasMore = await this.#follower.turn(edges, (followed) => this.#streams.offer(followed));
     this.#streams.sweep();
     return hasMore;
   }
 
-  /** Indexes some of what is new. Returns whether there is more. */
-  async indexTurn(): Promise<boolean> {
-    return this.#indexer.turn(await this.#log.source.edges());
+  /** Indexes some of what the last turn has seen. Returns whether there is more. */
+  indexTurn(): Promise<boolean> {
+    return this.#indexer.turn(this.#edges);
   }
 
   /** A chain that did not exist when the reader was here is read from its beginning. */

@@ -1,5 +1,5 @@
 /** The event loop's end of the audit thread: searches answered by number, and streams pulled by their readers. */
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { Fault } from '../../kernel/fault.ts';
 import type { Place } from '../place.ts';
 import type { AuditFilter } from '../search/filter.ts';
@@ -34,7 +34,9 @@ interface OpenStream {
 }
 
 export interface AuditThreadParts {
-  readonly settings: AuditThreadSettings;
+  readonly settings: Omit<AuditThreadSettings, 'judging'>;
+  /** Whenever the thread is started: the event loop's end of what judges by the rules in it. */
+  readonly onStart: (judging: MessagePort) => void;
   /** The file of the thread's entry point. */
   readonly entry: URL;
   readonly onFailure: (error: unknown) => void;
@@ -52,6 +54,11 @@ export class AuditThreadPort {
   constructor(parts: AuditThreadParts) {
     this.#parts = parts;
     this.#restartIn(START_AFTER_MS);
+  }
+
+  /** Where there are rules to judge by, it is not waited for somebody who asks. */
+  start(): void {
+    if (!this.#isClosing && this.#worker === undefined) this.#start();
   }
 
   /** Throws `Fault('unavailable')`, also when too many wait. */
@@ -128,15 +135,18 @@ export class AuditThreadPort {
   }
 
   #start(): void {
-    const { entry, settings } = this.#parts;
+    const { entry, settings, onStart } = this.#parts;
+    const { port1, port2 } = new MessageChannel();
     const worker = new Worker(entry, {
-      workerData: settings,
+      workerData: { ...settings, judging: port2 } satisfies AuditThreadSettings,
+      transferList: [port2],
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
     });
     worker.on('message', (response: AuditResponse) => this.#hear(response));
     worker.on('error', (error) => this.#parts.onFailure(error));
     worker.on('exit', () => this.#die());
     this.#worker = worker;
+    onStart(port1);
   }
 
   #say(request: AuditRequest): void {
@@ -193,9 +203,7 @@ export class AuditThreadPort {
 
   /** Not only when somebody searches: the index must not fall behind. */
   #restartIn(ms: number): void {
-    setTimeout(() => {
-      if (!this.#isClosing && this.#worker === undefined) this.#start();
-    }, ms).unref();
+    setTimeout(() => this.start(), ms).unref();
   }
 }
 

@@ -1,4 +1,5 @@
 /** What the event loop and the audit thread say to each other. */
+import type { MessagePort } from 'node:worker_threads';
 import type { DatabasePlace } from '../../storage/reader.ts';
 import type { Place } from '../place.ts';
 import type { AuditFilter } from '../search/filter.ts';
@@ -8,6 +9,8 @@ import type { StreamPiece } from './live-streams.ts';
 /** Start-up facts of the thread. */
 export interface AuditThreadSettings {
   readonly place: DatabasePlace;
+  /** What judges by the rules speaks through it with the event loop. */
+  readonly judging: MessagePort;
 }
 
 export type AuditRequest =
