@@ -10,12 +10,13 @@ import { ManualClock } from '../../../test/manual-clock.ts';
 import { endSession, until } from '../../../test/postgres-sessions.ts';
 import { CheckpointKey } from '../../sealing/checkpoint-key.ts';
 import { RootKey } from '../../sealing/root-key.ts';
+import { EMPTY_CHAIN, chainRecord, headBytes } from '../../storage/audit-chain.ts';
 import type { Database } from '../../storage/database.ts';
 import { AuditLog } from '../audit-log.ts';
 import { FileSink, readWitness } from '../sinks/file-sink.ts';
 import { CheckpointStore } from './checkpoint-store.ts';
 import { Checkpointer } from './checkpointer.ts';
-import type { Inconsistency } from './fold-chain.ts';
+import { type Inconsistency, readHead } from './fold-chain.ts';
 
 const key = new CheckpointKey(new RootKey(Buffer.alloc(32, 1)));
 const otherKey = new CheckpointKey(new RootKey(Buffer.alloc(32, 2)));
@@ -241,6 +242,38 @@ for (const kind of DATABASE_KINDS) {
       await forger.append(1_300);
       await forger.close();
       await assertRefuses(await openHouse({ file: witness() }), { size: 1_200 });
+    });
+
+    /** Writes records anew from one on, with all heads after it. */
+    const rewrite = async (of: { database: Database; node?: number; from: number; to: number }) => {
+      const { database, node = 1, from, to } = of;
+      const head = await readHead(database, { node, sequence: from - 1 });
+      let state = from === 1 ? EMPTY_CHAIN : { sequence: from - 1, head: head ?? assert.fail() };
+      for (let sequence = from; sequence <= to; sequence++) {
+        const chained = chainRecord(state, { node, body: '"forged":1}' });
+        state = chained.state;
+        const bytes = headBytes(state.head).toString('hex');
+        await edit(`update audit_records set at = 1, record = '${chained.record}',
+          head = ${kind.name === 'sqlite' ? `x'${bytes}'` : `'\\x${bytes}'`}
+          where node = ${node} and sequence = ${sequence}`);
+      }
+      return state.head;
+    };
+
+    test('a chain that was written anew up to the very size that the file has is known by the file', async () => {
+      await signSome(10);
+      await edit('delete from audit_checkpoints');
+      const forger = await openHouse();
+      await rewrite({ database: forger.database, from: 5, to: 10 });
+      await forger.close();
+      await assertRefuses(await openHouse({ file: witness() }), { size: 10 });
+    });
+
+    test('a beginning that was cut off together with the checkpoints is known by the file', async () => {
+      await signSome(100, 5);
+      await edit('delete from audit_checkpoints');
+      await edit('delete from audit_records where sequence <= 102');
+      await assertRefuses(await openHouse({ file: witness() }), { size: 101, why: 'records are missing' });
     });
 
     test('are never made of a chain that was rewritten under a running process', async () => {
