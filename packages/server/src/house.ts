@@ -11,7 +11,8 @@ import { RefusalSummary } from './audit/refusal-summary.ts';
 import { Checkpointer } from './audit/checkpoints/checkpointer.ts';
 import { CheckpointStore } from './audit/checkpoints/checkpoint-store.ts';
 import { AuditSinks } from './audit/sinks/audit-sinks.ts';
-import { readWitness } from './audit/sinks/file-sink.ts';
+import { readWitness } from './audit/sinks/checkpoint-file.ts';
+import { hasPositions } from './audit/sinks/sink-positions.ts';
 import { openSinks } from './audit/sinks/open-sinks.ts';
 import type { Config } from './config/index.ts';
 import { ProjectStore } from './tenants/project-store.ts';
@@ -118,7 +119,13 @@ export async function openHouse(config: Config) {
     audit,
     clock,
     readWitness: async (node) =>
-      checkpointFile === undefined ? undefined : readWitness(checkpointFile, { node, key: checkpointKey }),
+      checkpointFile === undefined
+        ? undefined
+        : readWitness(checkpointFile, {
+            node,
+            key: checkpointKey,
+            mustExist: () => hasPositions(database, 'file'),
+          }),
     onSigned: () => sinks.wake(),
     onInconsistent: (of) => telemetry.auditInconsistent(of),
   });

@@ -12,8 +12,8 @@ export interface SinkOutcome {
 
 export interface AuditSink {
   readonly name: SinkName;
-  /** In order, at least once. Never rejects. */
-  deliver(page: readonly StoredCheckpoint[]): Promise<SinkOutcome>;
+  /** In order, at least once. `hadSome`: as far as is known, it has had checkpoints before. Never rejects. */
+  deliver(page: readonly StoredCheckpoint[], hadSome?: boolean): Promise<SinkOutcome>;
   /** Ends what is under way. */
   close(): Promise<void>;
 }
