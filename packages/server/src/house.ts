@@ -107,7 +107,7 @@ export async function openHouse(config: Config) {
     store: checkpoints,
     clock,
     lagMs: config.auditSinkLagMs,
-    unsignedSinceMs: () => checkpointer.failingSinceMs,
+    unsignedSinceMs: () => undefined,
     onProblem: (sink, problem) => telemetry.sinkFailed(sink, problem),
     onPending: (sink, pending) => telemetry.sinkPending(sink, pending),
   });
