@@ -102,15 +102,6 @@ export async function openHouse(config: Config) {
   });
   const telemetry = new Telemetry(log, metrics);
   const checkpoints = new CheckpointStore(database);
-  const sinks = new AuditSinks(configuredSinks, {
-    database,
-    store: checkpoints,
-    clock,
-    lagMs: config.auditSinkLagMs,
-    unsignedSinceMs: () => undefined,
-    onProblem: (sink, problem) => telemetry.sinkFailed(sink, problem),
-    onPending: (sink, pending) => telemetry.sinkPending(sink, pending),
-  });
   const checkpointFile = config.auditCheckpointFile;
   const checkpointer: Checkpointer = new Checkpointer({
     database,
@@ -128,6 +119,17 @@ export async function openHouse(config: Config) {
           }),
     onSigned: () => sinks.wake(),
     onInconsistent: (of) => telemetry.auditInconsistent(of),
+  });
+  const sinks: AuditSinks = new AuditSinks(configuredSinks, {
+    database,
+    store: checkpoints,
+    clock,
+    lagMs: config.auditSinkLagMs,
+    key: checkpointKey,
+    checkpointer,
+    refuses: config.auditSinkRefuses,
+    onProblem: (sink, problem) => telemetry.sinkFailed(sink, problem),
+    onPending: (sink, pending) => telemetry.sinkPending(sink, pending),
   });
   const core = {
     clock,

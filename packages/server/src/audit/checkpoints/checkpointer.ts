@@ -20,7 +20,6 @@ const LOOK_FOR_LEFT_NODES_MS = 30_000;
 const PAUSE_MS = 2_000;
 /** The promise: within this there is a checkpoint. */
 const SIGNED_WITHIN_MS = 60_000;
-/** A file of some years on slow storage. */
 const WITNESS_TIMEOUT_MS = 60_000;
 const NOT_SIGNED = 'the last checkpoint is not signed with this root key';
 /** Checkpoints in one commit. */

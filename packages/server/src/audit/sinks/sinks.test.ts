@@ -164,6 +164,14 @@ describe('syslog', () => {
     });
   });
 
+  test('a receiver that closes before it was told that no more comes has nothing for certain', async () => {
+    await using closing = await startTcp((socket) => void socket.resume().end());
+    assert.deepEqual(await new SyslogSink(targetOf(closing.port)).deliver(page), {
+      delivered: 0,
+      problem: 'reset',
+    });
+  });
+
   test('what is under way ends with the sink', async () => {
     await using deaf = await startTcp((socket) => socket.pause());
     const sink = new SyslogSink(targetOf(deaf.port));
