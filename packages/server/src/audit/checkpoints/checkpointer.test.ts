@@ -216,7 +216,7 @@ for (const kind of DATABASE_KINDS) {
       hung.clock.advance(10 * MINUTE_MS);
       assert.equal(hung.checkpointer.watchOverdueMs(), 9 * MINUTE_MS);
       hung.checkpointer.halt();
-      await assert.rejects(turn, /stopping/);
+      await turn;
       await hung.close();
       await edit(`update audit_records set record = '{"n":2}' where sequence = 13`);
       const edited = await openHouse();

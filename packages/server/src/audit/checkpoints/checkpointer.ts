@@ -57,13 +57,12 @@ export class Checkpointer {
   /** What this process has itself made durable as other nodes than the one that it is now. */
   readonly #departed = new Map<number, readonly ChainState[]>();
   #departedOpening = 1;
-  readonly #halting = Promise.withResolvers<never>();
+  readonly #halting = Promise.withResolvers<'stopped'>();
   readonly #waiting = new BoundedWait(WITNESS_TIMEOUT_MS);
 
   constructor(parts: CheckpointerParts) {
     this.#parts = parts;
     this.#startedMs = parts.clock.monotonicMs();
-    this.#halting.promise.catch(() => undefined);
   }
 
   get inconsistencies(): readonly Inconsistency[] {
@@ -120,7 +119,7 @@ export class Checkpointer {
   /** A fold that is under way ends. */
   halt(): void {
     this.#isStopping = true;
-    this.#halting.reject(new Error('stopping'));
+    this.#halting.resolve('stopped');
   }
 
   /** At an orderly stop: what there is, is signed. */
@@ -238,6 +237,7 @@ export class Checkpointer {
     }
     const reading = this.#waiting.for(() => readWitness(node));
     const witness = await Promise.race([reading, this.#halting.promise]);
+    if (witness === 'stopped') return undefined;
     const from = row === undefined ? undefined : stateOf(row);
     const folded = await foldChain(database, {
       node,
