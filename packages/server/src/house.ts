@@ -11,7 +11,8 @@ import { RefusalSummary } from './audit/refusal-summary.ts';
 import { Checkpointer } from './audit/checkpoints/checkpointer.ts';
 import { CheckpointStore } from './audit/checkpoints/checkpoint-store.ts';
 import { AuditSinks } from './audit/sinks/audit-sinks.ts';
-import { readWitness } from './audit/sinks/file-sink.ts';
+import { readWitness } from './audit/sinks/checkpoint-file.ts';
+import { hasPositions } from './audit/sinks/sink-positions.ts';
 import { openSinks } from './audit/sinks/open-sinks.ts';
 import type { Config } from './config/index.ts';
 import { ProjectStore } from './tenants/project-store.ts';
@@ -101,15 +102,6 @@ export async function openHouse(config: Config) {
   });
   const telemetry = new Telemetry(log, metrics);
   const checkpoints = new CheckpointStore(database);
-  const sinks = new AuditSinks(configuredSinks, {
-    database,
-    store: checkpoints,
-    clock,
-    lagMs: config.auditSinkLagMs,
-    unsignedSinceMs: () => checkpointer.failingSinceMs,
-    onProblem: (sink, problem) => telemetry.sinkFailed(sink, problem),
-    onPending: (sink, pending) => telemetry.sinkPending(sink, pending),
-  });
   const checkpointFile = config.auditCheckpointFile;
   const checkpointer: Checkpointer = new Checkpointer({
     database,
@@ -118,9 +110,26 @@ export async function openHouse(config: Config) {
     audit,
     clock,
     readWitness: async (node) =>
-      checkpointFile === undefined ? undefined : readWitness(checkpointFile, { node, key: checkpointKey }),
+      checkpointFile === undefined
+        ? undefined
+        : readWitness(checkpointFile, {
+            node,
+            key: checkpointKey,
+            mustExist: () => hasPositions(database, 'file'),
+          }),
     onSigned: () => sinks.wake(),
     onInconsistent: (of) => telemetry.auditInconsistent(of),
+  });
+  const sinks: AuditSinks = new AuditSinks(configuredSinks, {
+    database,
+    store: checkpoints,
+    clock,
+    lagMs: config.auditSinkLagMs,
+    key: checkpointKey,
+    checkpointer,
+    refuses: config.auditSinkRefuses,
+    onProblem: (sink, problem) => telemetry.sinkFailed(sink, problem),
+    onPending: (sink, pending) => telemetry.sinkPending(sink, pending),
   });
   const core = {
     clock,

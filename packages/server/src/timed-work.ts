@@ -131,5 +131,7 @@ function startSinkJobs({ core, telemetry }: House): TimedJobs {
       run: () => delivery.run(),
     })),
   );
+  const run = () => Promise.resolve(core.sinks.watch());
+  jobs.start([{ name: 'watch sinks', everyMs: JOB_EVERY_MS.sinks, run }]);
   return jobs;
 }

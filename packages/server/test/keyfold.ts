@@ -52,6 +52,7 @@ export const CONFIG = {
   auditCheckpointSyslog: undefined,
   auditCheckpointWebhook: undefined,
   auditSinkLagMs: 900_000,
+  auditSinkRefuses: 'everything',
   tls: undefined,
   logLevel: 'fatal',
   allowPlaintext: false,

@@ -10,7 +10,7 @@ export async function endSession(url: string, node: number): Promise<void> {
   await client.connect();
   const { rowCount } = await client.query(
     `select pg_terminate_backend(pid) from pg_locks
-       where locktype = 'advisory' and objsubid = 2 and objid = $1
+       where locktype = 'advisory' and objsubid = 2 and granted and objid = $1
        and database = (select oid from pg_database where datname = current_database())`,
     [node],
   );

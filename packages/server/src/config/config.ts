@@ -4,6 +4,11 @@ import type { Nanos } from '@keyfold/protocol';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 
+/** What is refused while an audit sink is behind: calls and changes, or changes alone. */
+export const SINK_REFUSALS = ['everything', 'changes'] as const;
+
+export type SinkRefusal = (typeof SINK_REFUSALS)[number];
+
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Where to listen. `host` is a name or an address, IPv6 without brackets; `port` 0 lets the system choose. */
@@ -35,8 +40,9 @@ export interface Config {
   readonly auditCheckpointFile: string | undefined;
   readonly auditCheckpointSyslog: (Endpoint & { readonly isTls: boolean }) | undefined;
   readonly auditCheckpointWebhook: { readonly url: string; readonly secretFile: string } | undefined;
-  /** A checkpoint that waits longer for its sink refuses changes. */
+  /** A sink that is behind for longer refuses what `auditSinkRefuses` says. */
   readonly auditSinkLagMs: number;
+  readonly auditSinkRefuses: SinkRefusal;
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
   readonly logLevel: LogLevel;
   readonly allowPlaintext: boolean;

@@ -51,6 +51,7 @@ describe('loadConfig', () => {
       auditCheckpointSyslog: undefined,
       auditCheckpointWebhook: undefined,
       auditSinkLagMs: 900_000,
+      auditSinkRefuses: 'everything',
       tls: undefined,
       logLevel: 'info',
       allowPlaintext: false,

@@ -34,6 +34,7 @@ export function loadConfig(from: ConfigSources): Config {
     auditCheckpointSyslog: values.audit_checkpoint_syslog,
     auditCheckpointWebhook: readWebhook(values),
     auditSinkLagMs: values.audit_sink_lag_s * MS_PER_S,
+    auditSinkRefuses: values.audit_sink_refuses,
     tls: readTls(values),
     logLevel: values.log_level,
     allowPlaintext: values.allow_plaintext,

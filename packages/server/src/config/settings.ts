@@ -1,5 +1,5 @@
 /** The schema of all settings: their names, what each means, how it is read, and what holds when it is not given. */
-import { LOG_LEVELS } from './config.ts';
+import { LOG_LEVELS, SINK_REFUSALS } from './config.ts';
 import {
   type ParseValue,
   parseChoice,
@@ -133,10 +133,16 @@ export const SETTINGS = {
     fallbackMeaning: 'none',
   },
   audit_sink_lag_s: {
-    meaning: 'Seconds that a checkpoint may wait for its sink before changes are refused with 503.',
+    meaning: 'Seconds that an audit sink may hear nothing of what it should before Keyfold refuses with 503.',
     placeholder: 'seconds',
     parse: parseInteger(1, 7 * DAY_S),
     fallback: '900',
+  },
+  audit_sink_refuses: {
+    meaning: 'What is refused then: `everything` (calls and changes) or `changes` alone. Reads go on.',
+    placeholder: 'what',
+    parse: parseChoice(SINK_REFUSALS),
+    fallback: 'everything',
   },
   tls_cert_file: {
     meaning: 'Certificate chain (PEM). Together with `KEYFOLD_TLS_KEY_FILE` or not at all.',

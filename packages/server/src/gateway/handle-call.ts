@@ -1,6 +1,7 @@
 /** One model call from start to finish. It reads in the order in which things happen; ARCHITECTURE.md draws it. */
 import { checkNetwork, checkPermission } from '../access/authorize.ts';
 import type { RefusalSummary } from '../audit/refusal-summary.ts';
+import type { AuditSinks } from '../audit/sinks/audit-sinks.ts';
 import { Denial } from '../kernel/denial.ts';
 import { Fault } from '../kernel/fault.ts';
 import { type Principal, limitSubjectsOf } from '../keys/key.ts';
@@ -14,6 +15,7 @@ import { DOOR_RULES } from './serve-call.ts';
 
 export interface GatewayRooms extends OnceRooms {
   readonly refusals: RefusalSummary;
+  readonly sinks: Pick<AuditSinks, 'assertServing'>;
 }
 
 /** Serves one call. Never throws: whatever breaks is answered, and refuses. */
@@ -23,6 +25,8 @@ export async function handleCall(
   exchange: ClientExchange,
 ): Promise<void> {
   try {
+    // What no second place hears of any more is not served.
+    rooms.sinks.assertServing();
     const visitor = await rooms.door.open(exchange.presented, DOOR_RULES);
     if (visitor instanceof Denial) return refuse(rooms, exchange, { denial: visitor });
     // A bearer key has proved itself: what it may never do is refused before the body is read.

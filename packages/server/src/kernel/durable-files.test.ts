@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import fs, { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { createDurableFile, makeDurableFolder } from './durable-files.ts';
+import { appendDurably, createDurableFile, makeDurableFolder, readTail } from './durable-files.ts';
 
 describe('durable files and folders', () => {
   const directory = mkdtempSync(join(tmpdir(), 'keyfold-durable-'));
@@ -23,5 +24,33 @@ describe('durable files and folders', () => {
     assert.throws(() => createDurableFile(file, 'second\n'), { code: 'EEXIST' });
     assert.equal(readFileSync(file, 'utf8'), 'first\n');
     assert.equal(modeOf(file), 0o600);
+  });
+
+  test('what cannot be read is not taken for what is not there', async () => {
+    assert.equal(await readTail(join(directory, 'none'), 10), '');
+    const loop = join(directory, 'loop');
+    symlinkSync(loop, loop);
+    await assert.rejects(readTail(loop, 10), { code: 'ELOOP' });
+    await assert.rejects(appendDurably(join(directory, 'none'), 'text', { mustExist: true }), {
+      code: 'ENOENT',
+    });
+  });
+
+  test('the name of a file is on the disk before its first bytes, also where its maker was cut off', async (t) => {
+    const file = join(directory, 'cut-off');
+    writeFileSync(file, '');
+    const sizes: number[] = [];
+    const sync = fs.fsyncSync;
+    t.mock.method(fs, 'fsyncSync', (descriptor: number) => {
+      sizes.push(statSync(file).size);
+      sync(descriptor);
+    });
+    syncBuiltinESMExports();
+    await appendDurably(file, 'first\n');
+    await appendDurably(file, 'second\n');
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+    assert.deepEqual(sizes, [0], 'of the folder, while there was nothing in it');
+    assert.equal(readFileSync(file, 'utf8'), 'first\nsecond\n');
   });
 });

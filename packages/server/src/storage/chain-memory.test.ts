@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { DATABASE_KINDS, type DatabasePlace } from '../../test/databases.ts';
 import { endSession, until } from '../../test/postgres-sessions.ts';
 import { headText } from './audit-chain.ts';
+import { ChainMemory } from './chain-memory.ts';
 import { MILESTONE_RECORDS } from './chain-tip.ts';
 import type { Database } from './database.ts';
 
@@ -68,7 +69,7 @@ for (const kind of DATABASE_KINDS) {
       await database.close();
       database = await place.open();
       assert.deepEqual(database.chain.newest, newest);
-      assert.deepEqual(database.chain.opening, { number: 1, point: newest, before: undefined });
+      assert.deepEqual(database.chain.opening, { number: 1, point: newest, before: [] });
     });
 
     if (kind.name === 'postgres') {
@@ -77,8 +78,45 @@ for (const kind of DATABASE_KINDS) {
         const { newest } = database.chain;
         await endSession(place.location, 1);
         await until(async () => (database.chain.opening.number === 2 ? true : undefined));
-        assert.deepEqual(database.chain.opening.before, newest);
+        assert.deepEqual(database.chain.opening.before, [{ ...newest, isConfirmed: false }]);
       });
     }
   });
 }
+
+describe('what a writer was lost with', () => {
+  const at = (sequence: number, node = 1) => ({ node, sequence, head: `${sequence}` });
+
+  test('is kept until what came after it was checked, however many writers are lost meanwhile', () => {
+    const chain = new ChainMemory(at(10));
+    chain.confirm(1);
+    chain.advance(1, { ...at(20), milestones: [] });
+    for (const sequence of [15, 16, 17]) chain.open(at(sequence));
+    chain.confirm(3);
+    assert.deepEqual(
+      [chain.isConfirmed, chain.opening.before],
+      [
+        false,
+        [
+          { ...at(20), isConfirmed: true },
+          { ...at(16), isConfirmed: false },
+        ],
+      ],
+    );
+    chain.confirm(4);
+    assert.deepEqual([chain.isConfirmed, chain.opening.before], [true, []]);
+  });
+
+  test('is kept of each node that it was', () => {
+    const chain = new ChainMemory(at(10));
+    chain.open(at(5, 2));
+    chain.open(at(7, 3));
+    assert.deepEqual(
+      chain.opening.before.map(({ node, sequence }) => [node, sequence]),
+      [
+        [1, 10],
+        [2, 5],
+      ],
+    );
+  });
+});

@@ -7,13 +7,19 @@ export interface ChainPoint extends ChainState {
   readonly node: number;
 }
 
+/** What writers before this one had made durable. */
+export interface EarlierPoint extends ChainPoint {
+  /** The beginning of that writer was found to hold: then so does this. */
+  readonly isConfirmed: boolean;
+}
+
 /** A writer read its chain from the database, since it had none in memory: until that is checked it proves nothing. */
 export interface ChainOpening {
   /** Grows with each. */
   readonly number: number;
   readonly point: ChainPoint;
-  /** The newest state of the writer before it, which the rows must still tell of where it is of the same node. */
-  readonly before: ChainPoint | undefined;
+  /** What the rows must still tell of. Of writers whose beginning was not checked before they were lost as well. */
+  readonly before: readonly EarlierPoint[];
 }
 
 /** A hundred million records, which a process takes hours to write; they are taken every second. */
@@ -23,9 +29,10 @@ export class ChainMemory {
   #opening: ChainOpening;
   #newest: ChainPoint;
   #milestones: ChainPoint[] = [];
+  #isConfirmed = false;
 
   constructor(point: ChainPoint) {
-    this.#opening = { number: 1, point, before: undefined };
+    this.#opening = { number: 1, point, before: [] };
     this.#newest = point;
   }
 
@@ -45,10 +52,33 @@ export class ChainMemory {
     return taken;
   }
 
+  /** Whether what the writer began from was checked. */
+  get isConfirmed(): boolean {
+    return this.#isConfirmed;
+  }
+
+  /** What the writer began from, in the opening of that number, holds: nothing before it is needed any more. */
+  confirm(number: number): void {
+    if (number !== this.#opening.number) return;
+    this.#isConfirmed = true;
+    this.#opening = { ...this.#opening, before: [] };
+  }
+
+  /** Somebody else has written or signed for this node: what the writer goes on from is checked again. */
+  doubt(): void {
+    this.#isConfirmed = false;
+  }
+
   /** A new writer begins at `point`, as it is in the database. */
   open(point: ChainPoint): void {
-    this.#opening = { number: this.#opening.number + 1, point, before: this.#newest };
+    const newest = { ...this.#newest, isConfirmed: this.#isConfirmed };
+    // Of a node, the first that was lost and the last: sessions may come and go for long before anything is checked.
+    const earlier = this.#opening.before;
+    const first = earlier.find(({ node }) => node === newest.node);
+    const kept = earlier.filter((of) => of.node !== newest.node || of === first);
+    this.#opening = { number: this.#opening.number + 1, point, before: [...kept, newest] };
     this.#newest = point;
+    this.#isConfirmed = false;
   }
 
   /** A commit went through. */

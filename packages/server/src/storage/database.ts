@@ -47,6 +47,8 @@ export interface Database {
    * is back, so one look does not tell that it is dead.
    */
   livingBoots(): Promise<ReadonlySet<string>>;
+  /** The nodes whose numbers are taken now. A process that has lost its connection is missing until it is back. */
+  livingNodes(): Promise<ReadonlySet<number>>;
   /** Throws `Fault('unavailable')` unless a commit goes through now. */
   probe(): Promise<void>;
   close(): Promise<void>;

@@ -1,7 +1,8 @@
 /**
  * Responsible for syslog over TCP and TLS: messages counted in bytes (RFC 6587, 3.4.1; RFC 5425 has the same form), to
  * addresses that egress policy allows. Syslog has no answer: messages count as taken once the receiver, told that no more
- * come, has closed the connection in order, which it does after it has read them all.
+ * come, has closed the connection in order, which an honest one does after it has read them all. One that closes before it is
+ * told so has read nothing for certain.
  */
 import { type Socket, connect, isIP } from 'node:net';
 import { connect as connectTls } from 'node:tls';
@@ -22,6 +23,8 @@ export interface SyslogTarget {
 
 /** From the connection to its orderly end. */
 const SEND_TIMEOUT_MS = 10_000;
+/** Between the last byte and the word that no more come: in it, who closes whatever comes shows itself. */
+const BEFORE_END_MS = 200;
 
 /** What went wrong, `undefined` when the receiver has read every message. Never rejects. */
 export async function sendSyslog(
@@ -67,17 +70,23 @@ function exchange(
   return new Promise((resolve, reject) => {
     const end = (error: Error | undefined) => {
       clearTimeout(timer);
+      clearTimeout(ending);
       of.signal.removeEventListener('abort', abort);
       socket.destroy();
       if (error === undefined) resolve();
       else reject(error);
     };
+    let ending: NodeJS.Timeout | undefined;
     const abort = () => end(new Error('aborted'));
     const timer = setTimeout(() => end(new Error('timeout')), SEND_TIMEOUT_MS);
     of.signal.addEventListener('abort', abort);
     socket.on('error', end);
     socket.on('close', () => end(new Error('reset')));
-    socket.on(of.target.isTls ? 'secureConnect' : 'connect', () => socket.end(of.frames));
+    socket.on(of.target.isTls ? 'secureConnect' : 'connect', () => {
+      socket.write(of.frames, () => {
+        ending = setTimeout(() => socket.end(), BEFORE_END_MS);
+      });
+    });
     // Whatever it says is of no matter; only that it has ended.
     socket.resume();
     socket.on('end', () => end(socket.writableFinished ? undefined : new Error('reset')));

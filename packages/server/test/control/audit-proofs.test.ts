@@ -224,5 +224,25 @@ for (const kind of DATABASE_KINDS) {
         assert.deepEqual([refused['code'], refused['param']], [code, param]);
       }
     });
+
+    test("a record that was edited into no record is nobody's, and its proof fails", async () => {
+      const sql = "update audit_records set record = 'edited' where sequence = 12338";
+      await database.commit({ steps: [{ sql, values: [] }] });
+      assert.equal((await ask(inclusion, { event: '1-12338' }))['code'], 'not_found');
+      const { checkpoint, ...proof } = (await ask(inclusion, { event: '1-12338' }, ['*'])) as Body & {
+        checkpoint: { note: string };
+      };
+      const { note } = checkpoint;
+      assert.ok(!holdsInclusion({ ...proof, note } as unknown as InclusionProof, vkey));
+    });
   });
+}
+
+/** Whether a proof holds; one that cannot be read does not. */
+function holdsInclusion(proof: InclusionProof, vkey: string): boolean {
+  try {
+    return provesInclusion(proof, vkey);
+  } catch {
+    return false;
+  }
 }

@@ -1,5 +1,7 @@
 /** Keeps signed checkpoints, and finds them: the newest of a node, a page of them, the first that covers a record. */
 import { sql } from 'kysely';
+import type { CheckpointKey } from '../../sealing/checkpoint-key.ts';
+import type { ChainState } from '../../storage/audit-chain.ts';
 import type { Database } from '../../storage/database.ts';
 import type { SqlStep } from '../../storage/statement.ts';
 
@@ -17,6 +19,21 @@ export interface StoredCheckpoint {
 export interface CheckpointPlace {
   readonly node: number;
   readonly size: number;
+}
+
+/** More than a note or a head ever has: what is longer was not written by Keyfold, and is read as nothing. */
+const TEXT_CHARACTERS_MAX = 1_024;
+
+/** The row says what its note says, and the note is signed by the key. */
+export function isGenuine({ node, size, head, note }: StoredCheckpoint, key: CheckpointKey): boolean {
+  const signed = key.open(note);
+  return (
+    signed?.node === node && signed.size === size && Buffer.from(signed.head).toString('base64') === head
+  );
+}
+
+export function stateOf({ size, head }: StoredCheckpoint): ChainState {
+  return { sequence: size, head: Buffer.from(head, 'base64').toString('base64url') };
 }
 
 export class CheckpointStore {
@@ -104,7 +121,7 @@ export class CheckpointStore {
   }
 
   async #read(narrow: (query: CheckpointQuery) => CheckpointQuery): Promise<StoredCheckpoint[]> {
-    const rows = await this.#database.read((db) => narrow(db.selectFrom('audit_checkpoints').selectAll()));
+    const rows = await this.#database.read((db) => narrow(startQuery(db)));
     return rows.map(({ node, size, at, head, note }) => ({
       node: Number(node),
       size: Number(size),
@@ -118,5 +135,12 @@ export class CheckpointStore {
 type CheckpointQuery = ReturnType<typeof startQuery>;
 
 function startQuery(db: Parameters<Parameters<Database['read']>[0]>[0]) {
-  return db.selectFrom('audit_checkpoints').selectAll();
+  return db
+    .selectFrom('audit_checkpoints')
+    .select(['node', 'size', 'at', bounded('head').as('head'), bounded('note').as('note')]);
+}
+
+function bounded(column: 'head' | 'note') {
+  const text = sql.ref(column);
+  return sql<string>`case when length(${text}) <= ${sql.lit(TEXT_CHARACTERS_MAX)} then ${text} else '' end`;
 }

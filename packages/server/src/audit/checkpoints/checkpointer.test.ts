@@ -10,12 +10,14 @@ import { ManualClock } from '../../../test/manual-clock.ts';
 import { endSession, until } from '../../../test/postgres-sessions.ts';
 import { CheckpointKey } from '../../sealing/checkpoint-key.ts';
 import { RootKey } from '../../sealing/root-key.ts';
+import { EMPTY_CHAIN, chainRecord, headBytes } from '../../storage/audit-chain.ts';
 import type { Database } from '../../storage/database.ts';
 import { AuditLog } from '../audit-log.ts';
-import { FileSink, readWitness } from '../sinks/file-sink.ts';
+import { readWitness } from '../sinks/checkpoint-file.ts';
+import { FileSink } from '../sinks/file-sink.ts';
 import { CheckpointStore } from './checkpoint-store.ts';
-import { Checkpointer } from './checkpointer.ts';
-import type { Inconsistency } from './fold-chain.ts';
+import { Checkpointer, type CheckpointerParts } from './checkpointer.ts';
+import { type Inconsistency, readHead } from './fold-chain.ts';
 
 const key = new CheckpointKey(new RootKey(Buffer.alloc(32, 1)));
 const otherKey = new CheckpointKey(new RootKey(Buffer.alloc(32, 2)));
@@ -55,7 +57,12 @@ for (const kind of DATABASE_KINDS) {
     const openHouse = async ({
       signsWith = key,
       file,
-    }: { signsWith?: CheckpointKey; file?: string } = {}) => {
+      readsWitness = async (node) => (file === undefined ? undefined : readWitness(file, { node, key })),
+    }: {
+      signsWith?: CheckpointKey;
+      file?: string;
+      readsWitness?: CheckpointerParts['readWitness'];
+    } = {}) => {
       const clock = new ManualClock();
       const database = await place.open({ nowMs: () => clock.nowMs() });
       opened.push(database);
@@ -67,7 +74,7 @@ for (const kind of DATABASE_KINDS) {
         key: signsWith,
         audit: new AuditLog(database, clock),
         clock,
-        readWitness: async (node) => (file === undefined ? undefined : readWitness(file, { node, key })),
+        readWitness: readsWitness,
         onSigned: () => undefined,
         onInconsistent: (of) => void found.push(of),
       });
@@ -173,18 +180,50 @@ for (const kind of DATABASE_KINDS) {
       const house = await openHouse({ file: folder });
       await house.append(10);
       await assert.rejects(house.checkpointer.run(), /EISDIR/);
-      const sinceMs = house.clock.nowMs();
-      assert.equal(house.checkpointer.failingSinceMs, sinceMs);
       house.clock.advance(1_000);
       await house.checkpointer.run();
       house.clock.advance(1_000);
       await assert.rejects(house.checkpointer.run(), /EISDIR/);
-      assert.equal(house.checkpointer.failingSinceMs, sinceMs, 'it is the same trouble');
       rmSync(folder, { recursive: true });
       house.clock.advance(2_000);
       await house.checkpointer.run();
       mkdirSync(folder);
-      assert.deepEqual([await house.sizes(), house.checkpointer.failingSinceMs], [[10], undefined]);
+      assert.deepEqual(await house.sizes(), [10]);
+    });
+
+    test('are overdue once records have waited for a minute, and no longer than until they are signed', async () => {
+      const { append, checkpointer, clock } = await openHouse();
+      assert.equal(checkpointer.watchOverdueMs(), 0);
+      await append(10);
+      assert.equal(checkpointer.watchOverdueMs(), 0);
+      clock.advance(MINUTE_MS + 5);
+      assert.equal(checkpointer.watchOverdueMs(), 5);
+      await checkpointer.run();
+      assert.equal(checkpointer.watchOverdueMs(), 0);
+      for (let turn = 0; turn < 5; turn++) {
+        await append(1);
+        clock.advance(MINUTE_MS);
+        await checkpointer.run();
+        assert.equal(checkpointer.watchOverdueMs(), 0, 'there is always a newer record');
+      }
+    });
+
+    test('are overdue as well where the file does not answer, or the records hold no more, and a stop waits for neither', async () => {
+      await signSome(10, 5);
+      const hung = await openHouse({ readsWitness: () => new Promise(() => undefined) });
+      const turn = hung.checkpointer.run();
+      hung.checkpointer.watchOverdueMs();
+      hung.clock.advance(10 * MINUTE_MS);
+      assert.equal(hung.checkpointer.watchOverdueMs(), 9 * MINUTE_MS);
+      hung.checkpointer.halt();
+      await turn;
+      await hung.close();
+      await edit(`update audit_records set record = '{"n":2}' where sequence = 13`);
+      const edited = await openHouse();
+      await edited.checkpointer.run();
+      edited.checkpointer.watchOverdueMs();
+      edited.clock.advance(10 * MINUTE_MS);
+      assert.deepEqual([edited.found.length, edited.checkpointer.watchOverdueMs()], [1, 9 * MINUTE_MS]);
     });
 
     test('begin where the records begin, where what is older was removed before anything was signed', async () => {
@@ -243,6 +282,38 @@ for (const kind of DATABASE_KINDS) {
       await assertRefuses(await openHouse({ file: witness() }), { size: 1_200 });
     });
 
+    /** Writes records anew from one on, with all heads after it. */
+    const rewrite = async (of: { database: Database; node?: number; from: number; to: number }) => {
+      const { database, node = 1, from, to } = of;
+      const head = await readHead(database, { node, sequence: from - 1 });
+      let state = from === 1 ? EMPTY_CHAIN : { sequence: from - 1, head: head ?? assert.fail() };
+      for (let sequence = from; sequence <= to; sequence++) {
+        const chained = chainRecord(state, { node, body: '"forged":1}' });
+        state = chained.state;
+        const bytes = headBytes(state.head).toString('hex');
+        await edit(`update audit_records set at = 1, record = '${chained.record}',
+          head = ${kind.name === 'sqlite' ? `x'${bytes}'` : `'\\x${bytes}'`}
+          where node = ${node} and sequence = ${sequence}`);
+      }
+      return state.head;
+    };
+
+    test('a chain that was written anew up to the very size that the file has is known by the file', async () => {
+      await signSome(10);
+      await edit('delete from audit_checkpoints');
+      const forger = await openHouse();
+      await rewrite({ database: forger.database, from: 5, to: 10 });
+      await forger.close();
+      await assertRefuses(await openHouse({ file: witness() }), { size: 10 });
+    });
+
+    test('a beginning that was cut off together with the checkpoints is known by the file', async () => {
+      await signSome(100, 5);
+      await edit('delete from audit_checkpoints');
+      await edit('delete from audit_records where sequence <= 102');
+      await assertRefuses(await openHouse({ file: witness() }), { size: 101, why: 'records are missing' });
+    });
+
     test('are never made of a chain that was rewritten under a running process', async () => {
       const house = await openHouse();
       await house.append(10);
@@ -265,7 +336,7 @@ for (const kind of DATABASE_KINDS) {
             [1_000, 2_000, 2_100],
           ],
         );
-        // A living process that somebody takes for dead: both sign the same chain.
+        // A process that waits for its next turn is not taken for dead.
         await b.append(2_000);
         a.clock.advance(10 * MINUTE_MS);
         b.clock.advance(10 * MINUTE_MS);
@@ -306,6 +377,58 @@ for (const kind of DATABASE_KINDS) {
           [[2, 15]],
         );
         assert.deepEqual([await a.sizes(1), await a.sizes(2)], [[7], [10]]);
+      });
+
+      test('records of a living process are not signed from their rows, however old they say they are', async () => {
+        const [a, b] = [await openHouse(), await openHouse()];
+        await a.append(10);
+        await a.checkpointer.run();
+        await a.append(10);
+        const { head } = a.database.chain.newest;
+        await rewrite({ database: a.database, from: 11, to: 20 });
+        b.clock.advance(10 * MINUTE_MS);
+        await b.checkpointer.run();
+        assert.deepEqual(await b.sizes(1), [10]);
+        a.clock.advance(MINUTE_MS);
+        await a.checkpointer.run();
+        assert.equal((await a.store.newestOf(1))?.head, Buffer.from(head, 'base64url').toString('base64'));
+      });
+
+      test('a process that becomes another node signs what it knows of the one that it was', async () => {
+        const house = await openHouse();
+        await house.append(10);
+        await house.checkpointer.run();
+        await house.append(1_010);
+        const { head } = house.database.chain.newest;
+        const taker = new pg.Client({ connectionString: place.location });
+        await taker.connect();
+        const taken = taker.query('select pg_advisory_lock(1802201957, 1)');
+        await endSession(place.location, 1);
+        await taken;
+        await until(async () => (house.database.chain.opening.number === 2 ? true : undefined));
+        assert.equal(house.database.node, 2);
+        await rewrite({ database: house.database, from: 1_001, to: 1_020 });
+        house.clock.advance(3 * MINUTE_MS);
+        await house.checkpointer.run();
+        await taker.end();
+        assert.deepEqual(await house.sizes(1), [10, 1_000, 1_020]);
+        assert.equal(
+          (await house.store.newestOf(1))?.head,
+          Buffer.from(head, 'base64url').toString('base64'),
+        );
+      });
+
+      test('what a process had made durable is not forgotten when it loses its session twice', async () => {
+        const house = await openHouse();
+        await house.append(10);
+        await house.checkpointer.run();
+        await house.append(10);
+        await rewrite({ database: house.database, from: 11, to: 20 });
+        for (const number of [2, 3]) {
+          await endSession(place.location, 1);
+          await until(async () => (house.database.chain.opening.number === number ? true : undefined));
+        }
+        await assertRefuses(house, { size: 20 });
       });
 
       test('a session that comes back must find what the one before it had made durable', async () => {

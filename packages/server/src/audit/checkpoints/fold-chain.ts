@@ -13,7 +13,7 @@ export interface Inconsistency {
 
 export interface FoldRequest {
   readonly node: number;
-  /** Absent where nothing was ever signed: the first record that is there is the beginning. */
+  /** Absent where the database has no checkpoint: the folding begins at the first of `meets` or, without one, of the rows. */
   readonly from: ChainState | undefined;
   /** What the folding must come to. */
   readonly to: ChainState;
@@ -37,9 +37,11 @@ const PAGE_RECORDS = 500;
 const MILESTONES_MAX = 1_000_000;
 const OTHER_HEAD = 'the chain has another head there than was signed';
 
-export async function foldChain(database: Database, of: FoldRequest): Promise<Folded> {
+export async function foldChain(database: Database, request: FoldRequest): Promise<Folded> {
+  // Whoever deletes the checkpoints does not choose the beginning: what is known besides them is one.
+  const of = { ...request, from: request.from ?? firstOf(request.meets) };
   const { node, to } = of;
-  const broken = (await checkEarlier(database, of)) ?? checkEnd(of);
+  const broken = checkKnown(of) ?? (await checkEarlier(database, of));
   if (broken !== undefined) return broken;
   const folding = new Folding(of);
   const milestones: ChainState[] = [];
@@ -57,16 +59,22 @@ export async function foldChain(database: Database, of: FoldRequest): Promise<Fo
   return { milestones };
 }
 
-/** Signed states that are beyond the end, or other than the state at which the folding begins. */
-function checkEnd({ node, from, to, meets }: FoldRequest): Inconsistency | undefined {
-  const signed = from === undefined ? meets : [...meets, from];
-  const beyond = signed.find(({ sequence }) => sequence > to.sequence);
+/** What can be said without a row: a known state is beyond the end, or two of the same size have not the same head. */
+function checkKnown({ node, from, to, meets }: FoldRequest): Inconsistency | undefined {
+  const known = from === undefined ? meets : [...meets, from];
+  const beyond = known.find(({ sequence }) => sequence > to.sequence);
   if (beyond !== undefined)
     return { node, size: beyond.sequence, why: 'the chain ends before what was signed of it' };
-  const other = [...meets, to].find(
-    ({ sequence, head }) => sequence === from?.sequence && head !== from.head,
-  );
-  return other === undefined ? undefined : { node, size: other.sequence, why: OTHER_HEAD };
+  const heads = new Map([[to.sequence, to.head]]);
+  for (const { sequence, head } of known) {
+    if ((heads.get(sequence) ?? head) !== head) return { node, size: sequence, why: OTHER_HEAD };
+    heads.set(sequence, head);
+  }
+  return undefined;
+}
+
+function firstOf(states: readonly ChainState[]): ChainState | undefined {
+  return states.toSorted((a, b) => a.sequence - b.sequence)[0];
 }
 
 /** Signed states from before the folding begins, against the heads that the rows have there. */
@@ -75,7 +83,7 @@ async function checkEarlier(
   { node, from, meets }: FoldRequest,
 ): Promise<Inconsistency | undefined> {
   for (const { sequence, head } of meets) {
-    if (sequence >= (from?.sequence ?? 0)) continue;
+    if (sequence > (from?.sequence ?? 0)) continue;
     const stored = await readHead(database, { node, sequence });
     if (stored !== undefined && stored !== head) return { node, size: sequence, why: OTHER_HEAD };
   }
@@ -103,7 +111,7 @@ class Folding {
     const before = this.#state ?? (sequence === 1 ? EMPTY_CHAIN : undefined);
     if (before !== undefined && sequence !== before.sequence + 1)
       return this.#broken(before.sequence + 1, 'records are missing');
-    // Nothing was ever signed, and the beginning is gone: there is nothing to fold its first record onto.
+    // Nothing is known of it, and the beginning is gone: there is nothing to fold its first record onto.
     if (before !== undefined && nextHead(before.head, row.record) !== head)
       return this.#broken(sequence, 'the record or its head was changed');
     if ((this.#wanted.get(sequence) ?? head) !== head) return this.#broken(sequence, OTHER_HEAD);

@@ -4,12 +4,13 @@ import type { ChainPoint } from '../../storage/chain-memory.ts';
 import { headText } from '../../storage/audit-chain.ts';
 import { type Database, NODES_MAX } from '../../storage/database.ts';
 
-/** A living process signs each minute; what is older was left. */
+/** The time in which a process that has lost its connection is back. By the rows, so it proves nothing by itself. */
 export const LEFT_AFTER_MS = 120_000;
 
 /**
- * The ends of the chains that have records beyond their last checkpoint of which the first is older than that. Whoever signs
- * them needs no lock: what is committed stays, so a checkpoint of it is consistent with whatever follows.
+ * The ends of the chains that have records beyond their last checkpoint of which the first is older than that,
+ * and whose numbers nobody holds: a living process knows better than its rows. Whoever signs them needs no lock: what is
+ * committed stays, so a checkpoint of it is consistent with whatever follows.
  */
 export async function findLeftNodes(database: Database, nowMs: number): Promise<readonly ChainPoint[]> {
   const rows = await database.read((db) =>
@@ -25,10 +26,12 @@ export async function findLeftNodes(database: Database, nowMs: number): Promise<
         order by sequence limit 1)`.as('unsigned_since'),
     ]),
   );
+  const living = await database.livingNodes();
   const left: ChainPoint[] = [];
   for (const { node, sequence, head, unsigned_since: since } of rows) {
     if (sequence === null || head === null || since === null || nowMs - Number(since) < LEFT_AFTER_MS)
       continue;
+    if (living.has(Number(node))) continue;
     left.push({ node: Number(node), sequence: Number(sequence), head: headText(head) });
   }
   return left;

@@ -12,8 +12,10 @@ export interface SinkOutcome {
 
 export interface AuditSink {
   readonly name: SinkName;
-  /** In order, at least once. Never rejects. */
-  deliver(page: readonly StoredCheckpoint[]): Promise<SinkOutcome>;
+  /** False where it may be given the newest instead of very many: each costs it too much. */
+  readonly takesAll?: boolean;
+  /** In order, at least once. `hadSome`: as far as is known, it has had checkpoints before. Never rejects. */
+  deliver(page: readonly StoredCheckpoint[], hadSome?: boolean): Promise<SinkOutcome>;
   /** Ends what is under way. */
   close(): Promise<void>;
 }

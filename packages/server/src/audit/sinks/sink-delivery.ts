@@ -1,16 +1,28 @@
 /**
- * Brings checkpoints to one sink: those after a stored position, in order, at least once. Nothing is kept in memory but how it
- * went; a sink that is down is asked again after pauses that grow.
+ * Brings checkpoints to one sink: those after a stored position, in order, at least once, and none that the key has not
+ * signed. Of the own node the process knows by itself what was signed and delivered, and the database must agree; a sink that
+ * is down is asked again after pauses that grow.
  */
+import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../../kernel/clock.ts';
 import { Fault, describeError } from '../../kernel/fault.ts';
 import type { Database } from '../../storage/database.ts';
-import type { CheckpointStore } from '../checkpoints/checkpoint-store.ts';
+import {
+  type CheckpointPlace,
+  type CheckpointStore,
+  type StoredCheckpoint,
+  isGenuine,
+  stateOf,
+} from '../checkpoints/checkpoint-store.ts';
+import type { Checkpointer } from '../checkpoints/checkpointer.ts';
+import type { CheckpointKey } from '../../sealing/checkpoint-key.ts';
+import type { ChainPoint } from '../../storage/chain-memory.ts';
 import type { AuditSink, SinkName } from './audit-sink.ts';
 import { type SinkPosition, moveStep, readPositions } from './sink-positions.ts';
 
 const PAGE_CHECKPOINTS = 100;
 const PAGES_PER_RUN_MAX = 20;
+const VERIFIED_AT_ONCE = 10;
 const PAUSE_MS = { first: 250, max: 4_000 };
 /** Without word of a new checkpoint: those of other processes come without. */
 const LOOK_EVERY_MS = 5_000;
@@ -31,6 +43,8 @@ export interface SinkDeliveryParts {
   readonly database: Database;
   readonly store: CheckpointStore;
   readonly clock: Clock;
+  readonly key: CheckpointKey;
+  readonly checkpointer: Pick<Checkpointer, 'signed' | 'isInconsistent' | 'contradict'>;
   /** Hears of the first problem after a success. */
   readonly onProblem: (sink: SinkName, problem: string) => void;
   readonly onPending: (sink: SinkName, pending: number) => void;
@@ -41,6 +55,12 @@ export class SinkDelivery {
   readonly #sink: AuditSink;
   readonly #parts: SinkDeliveryParts;
   #positions: readonly SinkPosition[] = [];
+  /** What the sink has of the own node, as this process knows. */
+  #own: CheckpointPlace | undefined;
+  /** The newest checkpoint of the own node when the sink had the one before it: what it must have in time. */
+  #due: (CheckpointPlace & { readonly sinceMs: number }) | undefined;
+  /** Since when what other nodes have waits where it is. */
+  readonly #others = new Map<number, { readonly size: number; readonly sinceMs: number }>();
   #problem: string | undefined;
   #pauseMs = 0;
   #nextMs = Number.NEGATIVE_INFINITY;
@@ -57,9 +77,18 @@ export class SinkDelivery {
     if (this.#problem === undefined) this.#nextMs = Number.NEGATIVE_INFINITY;
   }
 
-  /** When the oldest checkpoint that the sink lacks was signed, as of the last look. */
-  get oldestAtMs(): number | undefined {
-    return oldestOf(this.#positions);
+  /** For how long the sink lacks what it should have by now, by the monotonic clock. To be asked often; reads nothing. */
+  watchLagMs(): number {
+    const { checkpointer, clock } = this.#parts;
+    const { signed } = checkpointer;
+    if (signed !== undefined) {
+      const { node, sequence } = signed;
+      const size = this.#sizeOf(node);
+      if (this.#due?.node !== node || size >= this.#due.size) {
+        this.#due = size >= sequence ? undefined : { node, size: sequence, sinceMs: clock.monotonicMs() };
+      }
+    }
+    return this.#due === undefined ? 0 : clock.monotonicMs() - this.#due.sinceMs;
   }
 
   /** One turn; one at a time, and none before its time. Never rejects. */
@@ -120,9 +149,16 @@ export class SinkDelivery {
   async #deliverPages(): Promise<string | undefined> {
     for (let pages = 0; pages < PAGES_PER_RUN_MAX; pages++) {
       await this.#look();
-      const position = this.#positions.find((of) => this.#isToDeliver(of));
-      if (position === undefined) return undefined;
-      const problem = await this.#deliverPage(position);
+      const { checkpointer, database } = this.#parts;
+      const { signed } = checkpointer;
+      if (signed !== undefined) await this.#compareOwn(signed);
+      const isOwnBroken = checkpointer.isInconsistent(database.node);
+      const isOwnDue = signed !== undefined && !isOwnBroken && this.#sizeOf(signed.node) < signed.sequence;
+      const next = isOwnDue
+        ? { node: signed.node, size: this.#sizeOf(signed.node) }
+        : this.#positions.find((of) => this.#isToTakeOver(of));
+      if (next === undefined) return isOwnBroken ? 'the audit chain of this node is inconsistent' : undefined;
+      const problem = await this.#deliverPage(next, isOwnDue ? signed : undefined);
       if (problem !== undefined) {
         await this.#look();
         return problem;
@@ -132,28 +168,91 @@ export class SinkDelivery {
     return undefined;
   }
 
+  /** The stored position of the own node is of something that was signed, or somebody has written it. */
+  async #compareOwn({ node, sequence }: ChainPoint): Promise<void> {
+    const { store, key, checkpointer } = this.#parts;
+    if (checkpointer.isInconsistent(node)) return;
+    const size = this.#positions.find((of) => of.node === node)?.size ?? 0;
+    if (size > Math.max(sequence, this.#sizeOf(node))) {
+      const row = await store.find({ node, size });
+      if (row === undefined || !isGenuine(row, key)) {
+        return checkpointer.contradict({ node, size, why: 'a sink is said to have what was never signed' });
+      }
+    }
+    if (this.#own?.node !== node || size > this.#own.size) this.#own = { node, size };
+  }
+
+  #sizeOf(node: number): number {
+    return this.#own?.node === node ? this.#own.size : 0;
+  }
+
   async #look(): Promise<void> {
     this.#positions = await readPositions(this.#parts.database, this.name);
     this.#parts.onPending(this.name, countPending(this.#positions));
   }
 
-  #isToDeliver({ node, oldestAtMs }: SinkPosition): boolean {
-    if (oldestAtMs === undefined) return false;
-    const { clock, database } = this.#parts;
-    return node === database.node || clock.nowMs() - oldestAtMs >= TAKEN_OVER_AFTER_MS;
+  #isToTakeOver({ node, size, pending }: SinkPosition): boolean {
+    const { checkpointer, clock, database } = this.#parts;
+    if (node === database.node || pending === 0 || checkpointer.isInconsistent(node)) return false;
+    const seen = this.#others.get(node);
+    if (seen?.size === size) return clock.monotonicMs() - seen.sinceMs >= TAKEN_OVER_AFTER_MS;
+    // Once it is taken over, what follows waits no longer.
+    const isGoingOn = seen !== undefined && clock.monotonicMs() - seen.sinceMs >= TAKEN_OVER_AFTER_MS;
+    this.#others.set(node, { size, sinceMs: isGoingOn ? seen.sinceMs : clock.monotonicMs() });
+    return isGoingOn;
   }
 
-  async #deliverPage({ node, size }: SinkPosition): Promise<string | undefined> {
-    const { database, store, clock } = this.#parts;
-    const page = await store.after({ node, size }, PAGE_CHECKPOINTS);
-    const { delivered, problem } = await this.#sink.deliver(page);
-    const last = page[delivered - 1];
+  async #deliverPage(from: CheckpointPlace, signed: ChainPoint | undefined): Promise<string | undefined> {
+    const { database, store, clock, checkpointer } = this.#parts;
+    const { node } = from;
+    let page = await store.after(from, PAGE_CHECKPOINTS);
+    const lost = signed === undefined ? undefined : findLost(page, signed);
+    if (lost !== undefined) {
+      await checkpointer.contradict({ node, size: lost, why: 'a checkpoint that was signed is gone' });
+      return undefined;
+    }
+    // A checkpoint says what all before it say: a sink that is slow gets the newest when there are too many.
+    if (this.#sink.takesAll === false && page.length === PAGE_CHECKPOINTS) {
+      const newest = await store.newestOf(node);
+      if (newest !== undefined) page = [newest];
+    }
+    const genuine = await this.#takeGenuine(page);
+    const forged = page[genuine.length];
+    if (forged !== undefined) {
+      await checkpointer.contradict({
+        node,
+        size: forged.size,
+        why: 'a checkpoint is not signed with this root key',
+      });
+    }
+    if (genuine.length === 0) return undefined;
+    const hadSome = this.#positions.some(({ size }) => size > 0);
+    const { delivered, problem } = await this.#sink.deliver(genuine, hadSome);
+    const last = genuine[delivered - 1];
     if (last !== undefined) {
+      if (node === database.node) this.#own = { node, size: last.size };
       const to = { sink: this.name, node, size: last.size, atMs: clock.nowMs() };
       await database.commit({ steps: [moveStep(database, to)] }, 'soon');
     }
     return problem;
   }
+
+  /** Those before the first that the key has not signed. Calls are let in between. */
+  async #takeGenuine(page: readonly StoredCheckpoint[]): Promise<readonly StoredCheckpoint[]> {
+    for (const [index, checkpoint] of page.entries()) {
+      if (!isGenuine(checkpoint, this.#parts.key)) return page.slice(0, index);
+      if (index % VERIFIED_AT_ONCE === VERIFIED_AT_ONCE - 1) await setImmediate();
+    }
+    return page;
+  }
+}
+
+/** The size that was signed, where a page that must hold it does not, or says another head. */
+function findLost(page: readonly StoredCheckpoint[], signed: ChainPoint): number | undefined {
+  const row = page.find(({ size }) => size === signed.sequence);
+  if (row !== undefined) return stateOf(row).head === signed.head ? undefined : signed.sequence;
+  const isBeyond = page.length === PAGE_CHECKPOINTS && (page.at(-1)?.size ?? 0) < signed.sequence;
+  return isBeyond ? undefined : signed.sequence;
 }
 
 function countPending(positions: readonly SinkPosition[]): number {

@@ -50,6 +50,14 @@ export async function readPositions(database: Database, sink: string): Promise<r
   }));
 }
 
+/** Whether a sink has had a checkpoint of any node. */
+export async function hasPositions(database: Database, sink: string): Promise<boolean> {
+  const rows = await database.read((db) =>
+    db.selectFrom('audit_sink_positions').select('node').where('sink', '=', sink).limit(1),
+  );
+  return rows.length > 0;
+}
+
 /** Never backwards: another process may have delivered more meanwhile. */
 export function moveStep(
   database: Database,

@@ -13,7 +13,8 @@ import { RootKey } from '../../sealing/root-key.ts';
 import type { ResolveAll } from '../../upstream/dialer.ts';
 import { DEFAULT_POOL_LIMITS, OriginPool } from '../../upstream/pools.ts';
 import type { StoredCheckpoint } from '../checkpoints/checkpoint-store.ts';
-import { FileSink, readWitness } from './file-sink.ts';
+import { readWitness } from './checkpoint-file.ts';
+import { FileSink } from './file-sink.ts';
 import { SyslogSink, renderSyslog } from './syslog-sink.ts';
 import { WebhookSink } from './webhook-sink.ts';
 
@@ -51,6 +52,25 @@ describe('the file', () => {
     appendFileSync(file, others.map((note) => `${note}\n`).join(''));
     const found = async (node: number) => (await readWitness(file, { node, key }))?.sequence;
     assert.deepEqual([await found(1), await found(12), await found(2)], [3_000, 7_000, undefined]);
+  });
+
+  test('tells the largest of a node, and not the last, however much follows it', async () => {
+    const file = join(folder, 'rolled-back');
+    await new FileSink(file).deliver([checkpoint(9_000), ...page]);
+    for (let piece = 0; piece < 3; piece++) appendFileSync(file, `${'z'.repeat(1_024 * 1_024)}\n\n`);
+    await new FileSink(file).deliver(page);
+    assert.equal((await readWitness(file, { node: 1, key }))?.sequence, 9_000);
+  });
+
+  test('that was there and is gone is neither made anew nor taken for one that says nothing', async () => {
+    const file = join(folder, 'unmounted', 'checkpoints');
+    assert.deepEqual(await new FileSink(file).deliver(page, true), {
+      delivered: 0,
+      problem: 'the file cannot be written: ENOENT',
+    });
+    const ask = (mustExist: boolean) => readWitness(file, { node: 1, key, mustExist: async () => mustExist });
+    await assert.rejects(ask(true), /is gone/);
+    assert.equal(await ask(false), undefined);
   });
 
   test('an append that broke off is left behind and harms none that follows', async () => {
@@ -141,6 +161,14 @@ describe('syslog', () => {
     assert.deepEqual(await new SyslogSink(targetOf(port)).deliver(page), {
       delivered: 0,
       problem: 'refused',
+    });
+  });
+
+  test('a receiver that closes before it was told that no more comes has nothing for certain', async () => {
+    await using closing = await startTcp((socket) => void socket.resume().end());
+    assert.deepEqual(await new SyslogSink(targetOf(closing.port)).deliver(page), {
+      delivered: 0,
+      problem: 'reset',
     });
   });
 

@@ -13,6 +13,7 @@ export interface WebhookSinkParts {
 
 export class WebhookSink implements AuditSink {
   readonly name = 'webhook';
+  readonly takesAll = false;
   readonly #parts: WebhookSinkParts;
 
   constructor(parts: WebhookSinkParts) {

@@ -113,10 +113,21 @@ async function proveInclusion(rooms: ProofRooms, key: Key, event: string) {
 
 /** As in the list of events: of the own organization, and those of none for keys with `'*'`. */
 function maySee(key: Key, record: string): boolean {
-  const { organizationId } = readEvent(record);
+  const organizationId = readOwner(record);
   return organizationId === undefined
     ? key.permissions.includes(EVERY_PERMISSION)
     : organizationId === key.organizationId;
+}
+
+/** A record that was edited into something else is of none: whoever sees everything sees that it is proved by nothing. */
+function readOwner(record: string): string | undefined {
+  try {
+    return readEvent(record).organizationId;
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof TypeError || error instanceof RangeError)
+      return undefined;
+    throw error;
+  }
 }
 
 async function proveConsistency(

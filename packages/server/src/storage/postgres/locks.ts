@@ -19,6 +19,12 @@ export const LIVING_BOOTS = `select distinct
   where locktype = 'advisory' and objsubid = 1 and granted and classid::bigint >> 16 = ${BOOT_LOCKS}
     and database = (select oid from pg_database where datname = current_database())`;
 
+/** The nodes whose locks are held: their processes live, or their sessions have not ended yet. */
+export const LIVING_NODES = `select distinct objid::int as node
+  from pg_locks
+  where locktype = 'advisory' and objsubid = 2 and granted and classid::bigint = ${NODE_LOCKS}
+    and database = (select oid from pg_database where datname = current_database())`;
+
 /** Runs `work` while no other process runs its own. */
 export async function withMigrationLock(client: pg.Client, work: () => Promise<void>): Promise<void> {
   await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);

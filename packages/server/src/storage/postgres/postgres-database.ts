@@ -17,7 +17,7 @@ import {
   createPrepare,
 } from '../statement.ts';
 import { type SessionOptions, connectSession, connectionSettings } from './connect.ts';
-import { LIVING_BOOTS } from './locks.ts';
+import { LIVING_BOOTS, LIVING_NODES } from './locks.ts';
 import { PostgresSession } from './session.ts';
 
 export interface PostgresOptions {
@@ -93,6 +93,11 @@ export class PostgresDatabase implements Database {
   async livingBoots(): Promise<ReadonlySet<string>> {
     const rows = await this.#query<{ boot: string }>('lookup', { sql: LIVING_BOOTS, values: [] });
     return new Set(rows.map(({ boot }) => boot));
+  }
+
+  async livingNodes(): Promise<ReadonlySet<number>> {
+    const rows = await this.#query<{ node: bigint }>('lookup', { sql: LIVING_NODES, values: [] });
+    return new Set(rows.map(({ node }) => Number(node)));
   }
 
   async probe(): Promise<void> {

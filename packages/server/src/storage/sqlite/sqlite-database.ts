@@ -110,6 +110,10 @@ export class SqliteDatabase implements Database {
     return Promise.resolve(new Set([this.boot]));
   }
 
+  livingNodes(): Promise<ReadonlySet<number>> {
+    return Promise.resolve(new Set([this.node]));
+  }
+
   async probe(): Promise<void> {
     await this.commit({ steps: [PROBE] });
   }
