@@ -13,8 +13,8 @@ export interface StoredRow {
 }
 
 /** Chains records anew, whatever number and node their texts say: what somebody can do who has the database and no key. */
-export function chainAgain(records: readonly string[], node: number): StoredRow[] {
-  let state = EMPTY_CHAIN;
+export function chainAgain(records: readonly string[], node: number, after = EMPTY_CHAIN): StoredRow[] {
+  let state = after;
   return records.map((text) => {
     const body = text.replace(/^(?:\{"sequence":\d+,"node":\d+,|\[\d+,\d+,)/, '');
     const chained = chainRecord(state, { node, body });

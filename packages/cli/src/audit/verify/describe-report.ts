@@ -71,7 +71,7 @@ function describeNode(of: NodeReport): string[] {
   if (bad !== undefined) lines.push(`Node ${node}: first bad record ${rangeOf(bad)}: ${BAD[bad.reason]}.`);
   if (first > 1 && bad?.reason !== 'beginning_missing') {
     lines.push(
-      `Node ${node}: records 1 to ${first - 1} are not here; give the archive's folder to verify them, too.`,
+      `Node ${node}: records 1 to ${first - 1} are not here; only the archive's folder, given before the rest, proves that they were not just deleted.`,
     );
   }
   if (bad === undefined && of.matched === 0 && of.checkpoints > 0 && of.records > 0) {

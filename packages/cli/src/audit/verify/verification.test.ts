@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { LogSigner } from '../../../../server/test/audit/log-signer.ts';
+import { headText } from '../../../../server/src/storage/audit-chain.ts';
 import { bookOf, chainAgain, renderLog, verifyBytes } from '../../../test/audit/stored-log.ts';
 import { LINE_BYTES_MAX, LineCutter } from './line-cutter.ts';
 import { NoteReader } from './note-reader.ts';
@@ -10,7 +11,8 @@ const BODIES = Array.from({ length: 20 }, (_, index) => `"action":"key.created",
 const rows = chainAgain(BODIES, 1);
 const noteAt = (size: number) => signer.sign(rows[size - 1] ?? assert.fail());
 const NOTES = [5, 10, 15, 18].map(noteAt);
-const verify = (bytes: Buffer, notes = NOTES) => verifyBytes([bytes], bookOf(notes, signer.verifierKey));
+const verify = (bytes: Buffer, notes = NOTES, isPart = false) =>
+  verifyBytes([bytes], bookOf(notes, signer.verifierKey), { isPart });
 const log = () => renderLog(rows);
 const badOf = (bytes: Buffer) => {
   const { result, nodes } = verify(bytes);
@@ -73,12 +75,25 @@ describe('input that is no export', () => {
 });
 
 describe('where a log begins and ends', () => {
-  test('a log that begins after a checkpoint is verified from there; elsewhere it is incomplete', () => {
-    const fromSix = verify(renderLog(rows.slice(5)));
-    assert.deepEqual([fromSix.result, fromSix.nodes[0]?.first, fromSix.nodes[0]?.matched], ['intact', 6, 3]);
-    const fromEight = verify(renderLog(rows.slice(7)));
-    assert.equal(fromEight.result, 'incomplete');
-    assert.deepEqual(fromEight.nodes[0]?.bad, { sequence: 1, through: 7, reason: 'beginning_missing' });
+  test('a log that begins after a checkpoint is incomplete, unless a part is asked for; elsewhere it always is', () => {
+    const [fromSix, fromEight] = [rows.slice(5), rows.slice(7)].map(renderLog);
+    const whole = verify(fromSix ?? assert.fail());
+    assert.deepEqual([whole.result, whole.nodes[0]?.first, whole.nodes[0]?.matched], ['incomplete', 6, 3]);
+    assert.equal(verify(fromSix ?? assert.fail(), NOTES, true).result, 'intact');
+    for (const isPart of [false, true]) {
+      const { result, nodes } = verify(fromEight ?? assert.fail(), NOTES, isPart);
+      assert.equal(result, 'incomplete');
+      assert.deepEqual(nodes[0]?.bad, { sequence: 1, through: 7, reason: 'beginning_missing' });
+    }
+  });
+
+  test('what was forged behind the newest checkpoint, with all before it deleted, is never intact', () => {
+    const { sequence, head } = rows[17] ?? assert.fail();
+    const forged = chainAgain(BODIES.slice(0, 4), 1, { sequence, head: headText(head) });
+    for (const isPart of [false, true]) {
+      const { result, nodes } = verify(renderLog(forged), NOTES, isPart);
+      assert.deepEqual([result, nodes[0]?.first, nodes[0]?.matched], ['incomplete', 19, 0]);
+    }
   });
 
   test('several files are one log, also where they overlap, and never where they differ', () => {

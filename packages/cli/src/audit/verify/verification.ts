@@ -129,7 +129,9 @@ export class Verification {
   #report(chain: NodeChain): NodeReport {
     chain.finish();
     const { node, records, first, last, head, matched, bad, isBeginningUnknown } = chain;
-    const isProven = (matched > 0 || first > 1) && !isBeginningUnknown;
+    // Whoever has the database can delete up to a signed head, which is public, and go on from there as they like: where a log
+    // begins later, only its archive proves it, and records that come to no signed head are proven by nothing.
+    const isProven = matched > 0 && (first === 1 || this.#options.isPart) && !isBeginningUnknown;
     const beginning: Bad | undefined = isBeginningUnknown
       ? { sequence: 1, through: first - 1, reason: 'beginning_missing' }
       : undefined;
