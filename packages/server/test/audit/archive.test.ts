@@ -8,9 +8,10 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, test } from 'node:test';
+import { type TestContext, afterEach, beforeEach, describe, test } from 'node:test';
 import type { Id } from '@keyfold/protocol';
 import { sql } from 'kysely';
 import { readVerifierKey } from '../../../cli/src/audit/verify/checkpoint-book.ts';
@@ -268,6 +269,25 @@ for (const kind of DATABASE_KINDS) {
       assert.deepEqual(nodes[0]?.bad, { sequence: 341, reason: 'changed' });
     });
 
+    test('a disk that takes only a part of each write loses nothing', async (context) => {
+      await mockWrites(context, (write, bytes, from, length) => write(bytes, from, Math.min(length, 1_000)));
+      await archive();
+      const [entry] = manifest();
+      assert.equal(statSync(join(folder, String(entry?.['file']))).size, entry?.['bytes']);
+      assert.equal(await keptFirst(), ARCHIVED + 1);
+      await assertWhole();
+    });
+
+    test('a file that is not what was to be written takes no row with it', async (context) => {
+      await mockWrites(context, async (write, bytes, from, length) => ({
+        ...(await write(bytes, from, length - 1)),
+        bytesWritten: length,
+      }));
+      await assert.rejects(archive(), /not what was written/);
+      assert.equal(await keptFirst(), 1);
+      assert.deepEqual(readdirSync(folder), []);
+    });
+
     if (kind.name === 'postgres') {
       test('of several processes one archives at a time, every node, and each segment once', async (context) => {
         const other = await open();
@@ -287,6 +307,22 @@ for (const kind of DATABASE_KINDS) {
         assert.equal((await verify()).result, 'intact');
       });
     }
+  });
+}
+
+type Write = (bytes: Uint8Array, from: number, length: number) => Promise<{ bytesWritten: number }>;
+
+/** Every file handle of this process writes like that until the test ends. */
+async function mockWrites(
+  context: TestContext,
+  instead: (write: Write, ...of: Parameters<Write>) => ReturnType<Write>,
+): Promise<void> {
+  const handle = await openFile('/dev/null', 'w');
+  await handle.close();
+  const every = Object.getPrototypeOf(handle) as { write: Write };
+  const { write } = every;
+  context.mock.method(every, 'write', function (this: unknown, bytes: Uint8Array, from = 0, length?: number) {
+    return instead(write.bind(this), bytes, from, length ?? bytes.length - from);
   });
 }
 

@@ -1,12 +1,13 @@
 /** A segment of a node's chain: from what is archived already to a checkpoint, written as a file in the form of an export. */
 import { createHash } from 'node:crypto';
-import { type FileHandle, mkdir, open, rename } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Fault } from '../../kernel/fault.ts';
 import { EMPTY_CHAIN, headText, nextHead } from '../../storage/audit-chain.ts';
 import type { Database } from '../../storage/database.ts';
 import { renderExportLine } from '../export/export-line.ts';
 import { type ChainRow, findSignedSize, readRows, readStretch } from '../export/read-chain.ts';
+import { digestOf, writeAll } from './archive-file.ts';
 
 /** What will be archived next: both ends included, heads base64url. */
 export interface Segment {
@@ -98,18 +99,36 @@ export async function writeSegment(
   await mkdir(into.folder, { recursive: true, mode: OWNER_ALONE.folder });
   const file = nameOf(segment);
   const partial = join(into.folder, `${file}.partial`);
-  const handle = await open(partial, 'w', OWNER_ALONE.file);
-  let written: Omit<SegmentFile, 'file'> | undefined;
   try {
-    written = await writeRows(handle, readRows(database, segment), { ...into, segment });
+    const written = await writePartial(partial, readRows(database, segment), { ...into, segment });
+    if (written === undefined) return undefined;
+    // The rows are about to go: what is in the file counts, and not what was handed to it.
+    if ((await digestOf(partial)) !== written.sha256) {
+      throw new Fault('internal', {
+        internal: `${partial} is not what was written to it; nothing is removed`,
+      });
+    }
+    await rename(partial, join(into.folder, file));
+    await syncFolder(into.folder);
+    return { file, ...written };
+  } finally {
+    await rm(partial, { force: true });
+  }
+}
+
+async function writePartial(
+  path: string,
+  pages: AsyncIterable<readonly ChainRow[]>,
+  of: { readonly segment: Segment; readonly beforeMs: number },
+): Promise<Omit<SegmentFile, 'file'> | undefined> {
+  const handle = await open(path, 'w', OWNER_ALONE.file);
+  try {
+    const written = await writeRows(handle, pages, of);
     if (written !== undefined) await handle.sync();
+    return written;
   } finally {
     await handle.close();
   }
-  if (written === undefined) return undefined;
-  await rename(partial, join(into.folder, file));
-  await syncFolder(into.folder);
-  return { file, ...written };
 }
 
 /** With a part of its head: two logs that share a folder by mistake do not overwrite each other. */
@@ -134,7 +153,7 @@ async function writeRows(
     }
     const text = Buffer.from(rows.map(renderExportLine).join(''), 'utf8');
     digest.update(text);
-    await handle.write(text);
+    await writeAll(handle, text);
     bytes += text.length;
   }
   if (sequence !== segment.last || head !== segment.head) throw notAsSigned(segment, sequence);
