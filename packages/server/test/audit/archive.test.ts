@@ -25,6 +25,7 @@ import {
   type ArchiveStage,
   archiveOldAudit,
 } from '../../src/jobs/archive-audit.ts';
+import { CheckpointKey } from '../../src/sealing/checkpoint-key.ts';
 import { RootKey } from '../../src/sealing/root-key.ts';
 import { RowMac } from '../../src/sealing/row-mac.ts';
 import type { Database } from '../../src/storage/database.ts';
@@ -51,7 +52,9 @@ class Killed extends Error {}
 
 for (const kind of DATABASE_KINDS) {
   describe(`archiving the audit log on ${kind.name}`, () => {
-    const signer = new LogSigner();
+    const rootKey = new RootKey(Buffer.alloc(32, 1));
+    const checkpointKey = new CheckpointKey(rootKey);
+    const signer = new LogSigner(undefined, checkpointKey);
     let place: DatabasePlace;
     let folder: string;
     let clock: ManualClock;
@@ -61,8 +64,8 @@ for (const kind of DATABASE_KINDS) {
     const open = async () => {
       const database = await place.open({ nowMs: () => clock.nowMs() });
       const audit = new AuditLog(database, clock);
-      const mac = new RowMac(new RootKey(Buffer.alloc(32, 1)));
-      return { database, audit, clock, auditHolds: new HoldStore({ database, mac }) };
+      const mac = new RowMac(rootKey);
+      return { database, audit, clock, mac, checkpointKey, auditHolds: new HoldStore({ database, mac }) };
     };
 
     beforeEach(async () => {
@@ -269,6 +272,42 @@ for (const kind of DATABASE_KINDS) {
       assert.deepEqual(nodes[0]?.bad, { sequence: 341, reason: 'changed' });
     });
 
+    const change = (build: Parameters<Database['step']>[0]) =>
+      house.database.commit({ steps: [house.database.step(build)] });
+
+    test('a segment that another key has signed stays where it is', async () => {
+      const forged = new LogSigner(signer.name);
+      const [end] = await house.database.read((db) =>
+        db.selectFrom('audit_records').select('head').where('sequence', '=', BigInt(ARCHIVED)),
+      );
+      const note = forged.sign({ node: 1, sequence: ARCHIVED, head: end?.head ?? assert.fail() });
+      await change((db) =>
+        db.updateTable('audit_checkpoints').set({ note }).where('size', '=', BigInt(ARCHIVED)),
+      );
+      await assert.rejects(archive(), /tampered with: node 1, the checkpoint of 600 was not signed/);
+      assert.equal(await keptFirst(), 1);
+      assert.deepEqual(readdirSync(folder), []);
+    });
+
+    test('a root that was written into the database alone removes nothing', async () => {
+      const root = { node: 1, first: 1, last: 900, head: 'x', sha256: 'x', file: 'x', at: 1 };
+      await change((db) => db.insertInto('audit_archives').values({ ...root, mac: 'x' }));
+      await assert.rejects(archive(), /archived up to 900 was edited/);
+      assert.equal(await keptFirst(), 1);
+    });
+
+    test('what counts as archived is removed only if the archive has it', async () => {
+      const onStage = (done: ArchiveStage) => {
+        if (done === 'recorded') throw new Killed();
+      };
+      await assert.rejects(archive({ onStage }), Killed);
+      const left = await keptFirst();
+      const [entry] = manifest();
+      appendFileSync(join(folder, String(entry?.['file'])), 'x');
+      await assert.rejects(archive(), /count as archived up to 600, and the archive does not have them/);
+      assert.equal(await keptFirst(), left);
+    });
+
     test('a disk that takes only a part of each write loses nothing', async (context) => {
       await mockWrites(context, (write, bytes, from, length) => write(bytes, from, Math.min(length, 1_000)));
       await archive();
@@ -289,6 +328,23 @@ for (const kind of DATABASE_KINDS) {
     });
 
     if (kind.name === 'postgres') {
+      test('a node whose rows were changed does not keep the others', async (context) => {
+        const other = await open();
+        context.after(() => other.database.close());
+        await other.audit.record(eventOf('of another node'));
+        await signer.checkpoint(other.database, 2, clock.nowMs());
+        await other.audit.record(eventOf('the last of another node'));
+        await change((db) =>
+          db.updateTable('audit_records').set({ record: '{}' }).where('sequence', '=', 7n),
+        );
+        clock.advance(5 * DAY_MS);
+        await assert.rejects(archive(), /tampered with: node 1, record 7/);
+        assert.deepEqual(
+          manifest().map(({ node, last }) => [node, last]),
+          [[2, 1]],
+        );
+      });
+
       test('of several processes one archives at a time, every node, and each segment once', async (context) => {
         const other = await open();
         context.after(() => other.database.close());
