@@ -1,7 +1,8 @@
 /** A segment of a node's chain: from what is archived already to a checkpoint, written as a file in the form of an export. */
 import { createHash } from 'node:crypto';
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDurableFolder } from '../../kernel/durable-files.ts';
 import { Fault } from '../../kernel/fault.ts';
 import type { CheckpointKey } from '../../sealing/checkpoint-key.ts';
 import { EMPTY_CHAIN, headText, nextHead } from '../../storage/audit-chain.ts';
@@ -35,7 +36,7 @@ export const SEGMENT_RECORDS_MAX = 100_000;
 const SEQUENCE_DIGITS = 15;
 const MARK_CHARACTERS = 12;
 const NOTHING_YET = { last: 0, head: EMPTY_CHAIN.head };
-const OWNER_ALONE = { folder: 0o700, file: 0o600 } as const;
+const OWNER_ALONE = 0o600;
 
 /** What a plan goes by. */
 export interface PlanRooms extends RootRooms {
@@ -98,7 +99,7 @@ export async function writeSegment(
   segment: Segment,
   into: { readonly folder: string; readonly beforeMs: number },
 ): Promise<SegmentFile | undefined> {
-  await mkdir(into.folder, { recursive: true, mode: OWNER_ALONE.folder });
+  makeDurableFolder(into.folder);
   const file = nameOf(segment);
   const partial = join(into.folder, `${file}.partial`);
   try {
@@ -123,7 +124,7 @@ async function writePartial(
   pages: AsyncIterable<readonly ChainRow[]>,
   of: { readonly segment: Segment; readonly beforeMs: number },
 ): Promise<Omit<SegmentFile, 'file'> | undefined> {
-  const handle = await open(path, 'w', OWNER_ALONE.file);
+  const handle = await open(path, 'w', OWNER_ALONE);
   try {
     const written = await writeRows(handle, pages, of);
     if (written !== undefined) await handle.sync();
