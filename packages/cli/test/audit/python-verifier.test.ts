@@ -58,6 +58,10 @@ describe('the verifier in docs/audit-verification.md', () => {
     assert.match(verify(lines.slice(0, -2)).said, /the log ends before/);
     const forged = notes.map((note) => note.replace(`\n3\n`, '\n2\n'));
     assert.match(verify(lines, forged).said, /the signature of node 1, size 2 does not hold/);
+    const torn = [(notes[0] ?? '').slice(0, -20), ...notes];
+    assert.deepEqual(verify(lines, torn), verify(lines));
+    assert.match(verify(lines, []).said, /node 1: no checkpoint covers any of its records/);
+    assert.match(verify([], []).said, /there are no records/);
     assert.equal(verify([...lines.slice(0, 3), 'nonsense', ...lines.slice(3)]).status, 1);
   });
 });

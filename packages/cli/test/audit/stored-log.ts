@@ -3,6 +3,7 @@ import { renderExportLine } from '../../../server/src/audit/export/export-line.t
 import { EMPTY_CHAIN, chainRecord, headBytes } from '../../../server/src/storage/audit-chain.ts';
 import { CheckpointBook, readVerifierKey } from '../../src/audit/verify/checkpoint-book.ts';
 import { LineCutter } from '../../src/audit/verify/line-cutter.ts';
+import { NoteReader } from '../../src/audit/verify/note-reader.ts';
 import { type Report, Verification } from '../../src/audit/verify/verification.ts';
 
 export interface StoredRow {
@@ -13,8 +14,8 @@ export interface StoredRow {
 }
 
 /** Chains records anew, whatever number and node their texts say: what somebody can do who has the database and no key. */
-export function chainAgain(records: readonly string[], node: number): StoredRow[] {
-  let state = EMPTY_CHAIN;
+export function chainAgain(records: readonly string[], node: number, after = EMPTY_CHAIN): StoredRow[] {
+  let state = after;
   return records.map((text) => {
     const body = text.replace(/^(?:\{"sequence":\d+,"node":\d+,|\[\d+,\d+,)/, '');
     const chained = chainRecord(state, { node, body });
@@ -30,6 +31,18 @@ export function renderLog(rows: readonly StoredRow[]): Buffer {
 export function bookOf(notes: readonly string[], ...keys: readonly string[]): CheckpointBook {
   const book = new CheckpointBook(keys.map((key) => readVerifierKey(key)).filter((key) => key !== undefined));
   for (const note of notes) book.add(note, 'notes');
+  return book;
+}
+
+/** What the command reads from a file of checkpoints. */
+export function bookOfFile(text: string, key: string): CheckpointBook {
+  const book = bookOf([], key);
+  const reader = new NoteReader({
+    onNote: (note) => book.add(note, 'file'),
+    onTorn: () => book.addTorn('file'),
+  });
+  reader.push(Buffer.from(text));
+  reader.finish();
   return book;
 }
 

@@ -5,7 +5,7 @@ import { createRandom } from '../../../server/test/seeded-random.ts';
 import type { CheckpointBook } from '../../src/audit/verify/checkpoint-book.ts';
 import type { Report } from '../../src/audit/verify/verification.ts';
 import { makeRealRecords } from './real-records.ts';
-import { bookOf, chainAgain, renderLog, verifyBytes } from './stored-log.ts';
+import { bookOf, bookOfFile, chainAgain, renderLog, verifyBytes } from './stored-log.ts';
 import { type SignedLog, TAMPERINGS, type Tampered, renderRaw, tamper } from './tampering.ts';
 
 const SEED = 20_261_123;
@@ -30,10 +30,12 @@ describe('a log that was tampered with', () => {
         return [node, all.filter((each) => each % RECORDS_PER_CHECKPOINT === 0 || each === size)] as const;
       }),
     );
-    log = { rows, sizes };
     const signed = rows.filter(({ node, sequence }) => sizes.get(node)?.includes(sequence));
+    const notes = signed.map((row) => ({ node: row.node, note: signer.sign(row) }));
+    const notesOf = (node: number) => notes.filter((each) => each.node === node).map(({ note }) => note);
+    log = { rows, sizes, notes: new Map([1, 2].map((node) => [node, notesOf(node)])) };
     book = bookOf(
-      signed.map((row) => signer.sign(row)),
+      notes.map(({ note }) => note),
       signer.verifierKey,
     );
     assert.ok(!book.isTampered && !book.isIncomplete && signed.length > 10);
@@ -67,7 +69,12 @@ describe('a log that was tampered with', () => {
       const kind = TAMPERINGS[trial % TAMPERINGS.length] ?? 'delete';
       let tampered = tamper(log, kind, draw);
       while (isUncoveredEnd(log, kind, tampered)) tampered = tamper(log, kind, draw);
-      const report = verifyBytes([renderRaw(tampered.rows)], book);
+      const { rows, more, checkpoints } = tampered;
+      const files = [rows, ...(more === undefined ? [] : [more])].map(renderRaw);
+      const report = verifyBytes(
+        files,
+        checkpoints === undefined ? book : bookOfFile(checkpoints, signer.verifierKey),
+      );
       assert.notEqual(report.result, 'intact', `${kind} in trial ${trial}`);
       assert.deepEqual(findWrong(report, tampered), [], `${kind} in trial ${trial}`);
       found.set(kind, (found.get(kind) ?? 0) + 1);

@@ -1,4 +1,5 @@
 /** Test support: the ways to tamper with a stored log, each drawn from a seed, with what a verification has to say to it. */
+import { type ChainState, EMPTY_CHAIN, headText } from '../../../server/src/storage/audit-chain.ts';
 import { type StoredRow, chainAgain } from './stored-log.ts';
 
 export const TAMPERINGS = [
@@ -10,6 +11,9 @@ export const TAMPERINGS = [
   'truncate the end',
   'roll everything back',
   'recompute the chain',
+  'delete up to a checkpoint and forge what follows',
+  'forge a further file',
+  'truncate the end behind a torn note',
 ] as const;
 export type Tampering = (typeof TAMPERINGS)[number];
 
@@ -23,6 +27,10 @@ export interface RawRow {
 
 export interface Tampered {
   readonly rows: readonly RawRow[];
+  /** Of a second file that is given with the first. */
+  readonly more?: readonly RawRow[];
+  /** What a file of checkpoints holds, where it is not as it was written. */
+  readonly checkpoints?: string;
   /** Of each node that was tampered with: the first bad sequence is one of these. */
   readonly firstBad: ReadonlyMap<number, { readonly from: number; readonly to: number }>;
 }
@@ -32,6 +40,8 @@ export interface SignedLog {
   readonly rows: readonly StoredRow[];
   /** Signed sizes of each node, ascending. */
   readonly sizes: ReadonlyMap<number, readonly number[]>;
+  /** The notes of each node, in the order of the sizes. */
+  readonly notes: ReadonlyMap<number, readonly string[]>;
 }
 
 /** From 0 up to, without, the bound. */
@@ -84,6 +94,12 @@ export function tamper(log: SignedLog, kind: Tampering, draw: Draw): Tampered {
     }
     case 'recompute the chain':
       return recompute(log, { node, sequence }, draw);
+    case 'delete up to a checkpoint and forge what follows':
+      return forgeFromCheckpoint(log, node, draw);
+    case 'forge a further file':
+      return forgeFile(log, { node, sequence }, draw);
+    case 'truncate the end behind a torn note':
+      return tearNote(log, node, draw);
   }
 }
 
@@ -107,6 +123,56 @@ function recompute(
   const before = sizes.filter((size) => size < from).at(-1) ?? 0;
   const firstBad = new Map([[node, { from: before + 1, to: from }]]);
   return { rows: [...others, ...rows].toSorted((a, b) => a.node - b.node), firstBad };
+}
+
+/** From a signed head, which is public: nothing is left that was before. */
+function forgeFromCheckpoint(log: SignedLog, node: number, draw: Draw): Tampered {
+  const sizes = log.sizes.get(node) ?? [];
+  const place = draw(sizes.length);
+  const size = sizes[place] ?? 0;
+  const next = sizes[place + 1];
+  const bodies = Array.from({ length: (sizes.at(-1) ?? 0) - size + 1 + draw(5) }, () => forgedBody(draw));
+  const rows = chainAgain(bodies, node, stateAt(log, { node, sequence: size })).map(toRaw);
+  const others = log.rows.filter((each) => each.node !== node).map(toRaw);
+  // Behind the newest nothing says that a record is bad: what was before is missing, and nothing is proven.
+  const firstBad = new Map(next === undefined ? [] : [[node, { from: size + 1, to: next }]]);
+  return { rows: [...others, ...rows].toSorted((a, b) => a.node - b.node), firstBad };
+}
+
+/** The whole log, and a file of some forged records beside it, which begins with any head that is known. */
+function forgeFile(
+  log: SignedLog,
+  { node, sequence }: Pick<RawRow, 'node' | 'sequence'>,
+  draw: Draw,
+): Tampered {
+  const bodies = Array.from({ length: 1 + draw(5) }, () => forgedBody(draw));
+  const before = stateAt(log, { node, sequence: sequence - 1 });
+  const more = chainAgain(bodies, node, before).map(toRaw);
+  const newest = log.rows.filter((each) => each.node === node).length;
+  const [first] = more;
+  const right = log.rows.find((each) => each.node === node && each.sequence === sequence);
+  // Alone under the head of the record in whose place it is, or with others that go on from its own.
+  if (first !== undefined && right !== undefined && draw(2) === 0) {
+    more.splice(0, more.length, { ...first, head: right.head });
+  }
+  const to = Math.min(sequence + more.length - 1, newest);
+  return { rows: log.rows.map(toRaw), more, firstBad: new Map([[node, { from: sequence, to }]]) };
+}
+
+/** A write broke off, the server started anew and went on; then the log was cut off. */
+function tearNote(log: SignedLog, node: number, draw: Draw): Tampered {
+  const notes = (log.notes.get(node) ?? []).slice(-3);
+  const [first = ''] = notes;
+  const torn = first.slice(0, 1 + draw(first.length - 2)) + '\n'.repeat(1 + draw(3));
+  const end = draw((log.sizes.get(node) ?? []).at(-3) ?? 0);
+  const rows = log.rows.filter((each) => each.node === node && each.sequence <= end).map(toRaw);
+  const checkpoints = torn + notes.map((note) => `${note}\n`).join('');
+  return { rows, checkpoints, firstBad: new Map([[node, at1(end + 1)]]) };
+}
+
+function stateAt(log: SignedLog, { node, sequence }: Pick<RawRow, 'node' | 'sequence'>): ChainState {
+  const row = log.rows.find((each) => each.node === node && each.sequence === sequence);
+  return row === undefined ? EMPTY_CHAIN : { sequence, head: headText(row.head) };
 }
 
 /** A record with the number of another, under its own right head or under any. */

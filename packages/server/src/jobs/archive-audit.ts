@@ -3,14 +3,15 @@
  * manifest, then the rows, few in one commit and with pauses, so that no running call waits for it.
  */
 import { setTimeout } from 'node:timers/promises';
+import { type ArchiveRoot, readArchiveEnd } from '../audit/archive/archive-roots.ts';
 import { isArchiver, releaseLease, takeLease } from '../audit/archive/archiver-lease.ts';
 import type { HoldStore } from '../audit/archive/hold-store.ts';
 import { type ManifestEntry, appendEntry, findEntry } from '../audit/archive/manifest.ts';
-import { commitArchived, removeSome } from '../audit/archive/remove-archived.ts';
-import { isSegmentOf, planSegment, readArchiveEnd, writeSegment } from '../audit/archive/segment.ts';
-import type { AuditLog } from '../audit/audit-log.ts';
+import { type ArchiveRooms, commitArchived, hasUpTo, removeSome } from '../audit/archive/remove-archived.ts';
+import { type PlanRooms, isSegmentOf, planSegment, writeSegment } from '../audit/archive/segment.ts';
 import { readStretches } from '../audit/export/read-chain.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { Fault, describeError } from '../kernel/fault.ts';
 import type { Database } from '../storage/database.ts';
 
 const PAUSE_MS = 20;
@@ -18,9 +19,7 @@ const PAUSE_MS = 20;
 const SEGMENTS_PER_TURN_MAX = 100;
 const DAY_MS = 86_400_000;
 
-export interface ArchiveAuditRooms {
-  readonly database: Database;
-  readonly audit: AuditLog;
+export interface ArchiveAuditRooms extends PlanRooms, ArchiveRooms {
   readonly auditHolds: HoldStore;
   readonly clock: Clock;
 }
@@ -38,20 +37,34 @@ export interface ArchiveAuditOptions {
   readonly onStage?: (stage: ArchiveStage) => void;
 }
 
-/** Does nothing while another process does it, and while there is a legal hold. */
+/**
+ * Does nothing while another process does it, and while there is a legal hold. What is wrong with one node does not keep the
+ * others: it is thrown when all had their turn.
+ */
 export async function archiveOldAudit(rooms: ArchiveAuditRooms, options: ArchiveAuditOptions): Promise<void> {
   const { database, auditHolds } = rooms;
   if ((await auditHolds.isAnyActive()) || !(await takeLease(database))) return;
+  const failures: unknown[] = [];
   try {
     // Looked at again: a hold that came in between has found nobody to stop.
     if (await auditHolds.isAnyActive()) return;
     for (const { node } of await readStretches(database)) {
-      for (let segments = 0; segments < SEGMENTS_PER_TURN_MAX && !options.isStopping(); segments++) {
-        if (!(await archiveNext(rooms, node, options))) break;
-      }
+      await archiveNode(rooms, node, options).catch((error: unknown) => failures.push(error));
     }
   } finally {
     await releaseLease(database);
+  }
+  if (failures.length === 1) throw failures[0];
+  if (failures.length > 1) throw new AggregateError(failures, failures.map(describeError).join('; '));
+}
+
+async function archiveNode(
+  rooms: ArchiveAuditRooms,
+  node: number,
+  options: ArchiveAuditOptions,
+): Promise<void> {
+  for (let segments = 0; segments < SEGMENTS_PER_TURN_MAX && !options.isStopping(); segments++) {
+    if (!(await archiveNext(rooms, node, options))) return;
   }
 }
 
@@ -62,10 +75,9 @@ async function archiveNext(
   options: ArchiveAuditOptions,
 ): Promise<boolean> {
   const { database, clock } = rooms;
-  const archived = await readArchiveEnd(database, node);
-  // What an earlier turn has left.
-  if (!(await removeAll(database, { node, through: archived.last }, options))) return false;
-  const earlier = await findEntry(options.folder, { node, first: archived.last + 1 });
+  const archived = await readArchiveEnd(rooms, node);
+  if (archived !== undefined && !(await removeLeft(database, archived, options))) return false;
+  const earlier = await findEntry(options.folder, { node, first: (archived?.last ?? 0) + 1 });
   const isOurs = earlier !== undefined && (await isSegmentOf(database, earlier));
   const entry = isOurs ? earlier : await writeNext(rooms, node, options);
   if (entry === undefined) return false;
@@ -74,14 +86,32 @@ async function archiveNext(
   return removeAll(database, { node, through: entry.last }, options);
 }
 
+/** What an earlier turn has left, if the archive has it: its row alone is no proof of that. */
+async function removeLeft(
+  database: Database,
+  archived: ArchiveRoot,
+  options: ArchiveAuditOptions,
+): Promise<boolean> {
+  const { node, first, last, sha256 } = archived;
+  if (!(await hasUpTo(database, { node, through: last }))) return true;
+  const entry = await findEntry(options.folder, { node, first });
+  if (entry?.last !== last || entry.sha256 !== sha256 || !(await isSegmentOf(database, archived))) {
+    throw new Fault('internal', {
+      internal: `node ${node} has records that count as archived up to ${last}, and the archive does not have them as they are; none is removed`,
+    });
+  }
+  return removeAll(database, { node, through: last }, options);
+}
+
 async function writeNext(
-  { database, clock }: ArchiveAuditRooms,
+  rooms: ArchiveAuditRooms,
   node: number,
   { keptDays, folder, onStage }: ArchiveAuditOptions,
 ): Promise<ManifestEntry | undefined> {
+  const { database, clock } = rooms;
   // Whole days: a segment a day, and not one for each checkpoint.
   const beforeMs = Math.floor((clock.nowMs() - keptDays * DAY_MS) / DAY_MS) * DAY_MS;
-  const segment = await planSegment(database, { node, beforeMs });
+  const segment = await planSegment(rooms, { node, beforeMs });
   if (segment === undefined) return undefined;
   const file = await writeSegment(database, segment, { folder, beforeMs });
   if (file === undefined) return undefined;

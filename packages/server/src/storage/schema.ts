@@ -166,6 +166,7 @@ export interface Schema extends MoneySchema, AlertSchema {
     sha256: string;
     file: string;
     at: Integer;
+    mac: string;
   };
   /** While one is not released, nothing is archived. */
   audit_holds: {

@@ -8,9 +8,10 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, test } from 'node:test';
+import { type TestContext, afterEach, beforeEach, describe, test } from 'node:test';
 import type { Id } from '@keyfold/protocol';
 import { sql } from 'kysely';
 import { readVerifierKey } from '../../../cli/src/audit/verify/checkpoint-book.ts';
@@ -24,6 +25,7 @@ import {
   type ArchiveStage,
   archiveOldAudit,
 } from '../../src/jobs/archive-audit.ts';
+import { CheckpointKey } from '../../src/sealing/checkpoint-key.ts';
 import { RootKey } from '../../src/sealing/root-key.ts';
 import { RowMac } from '../../src/sealing/row-mac.ts';
 import type { Database } from '../../src/storage/database.ts';
@@ -50,7 +52,9 @@ class Killed extends Error {}
 
 for (const kind of DATABASE_KINDS) {
   describe(`archiving the audit log on ${kind.name}`, () => {
-    const signer = new LogSigner();
+    const rootKey = new RootKey(Buffer.alloc(32, 1));
+    const checkpointKey = new CheckpointKey(rootKey);
+    const signer = new LogSigner(undefined, checkpointKey);
     let place: DatabasePlace;
     let folder: string;
     let clock: ManualClock;
@@ -60,8 +64,8 @@ for (const kind of DATABASE_KINDS) {
     const open = async () => {
       const database = await place.open({ nowMs: () => clock.nowMs() });
       const audit = new AuditLog(database, clock);
-      const mac = new RowMac(new RootKey(Buffer.alloc(32, 1)));
-      return { database, audit, clock, auditHolds: new HoldStore({ database, mac }) };
+      const mac = new RowMac(rootKey);
+      return { database, audit, clock, mac, checkpointKey, auditHolds: new HoldStore({ database, mac }) };
     };
 
     beforeEach(async () => {
@@ -268,7 +272,79 @@ for (const kind of DATABASE_KINDS) {
       assert.deepEqual(nodes[0]?.bad, { sequence: 341, reason: 'changed' });
     });
 
+    const change = (build: Parameters<Database['step']>[0]) =>
+      house.database.commit({ steps: [house.database.step(build)] });
+
+    test('a segment that another key has signed stays where it is', async () => {
+      const forged = new LogSigner(signer.name);
+      const [end] = await house.database.read((db) =>
+        db.selectFrom('audit_records').select('head').where('sequence', '=', BigInt(ARCHIVED)),
+      );
+      const note = forged.sign({ node: 1, sequence: ARCHIVED, head: end?.head ?? assert.fail() });
+      await change((db) =>
+        db.updateTable('audit_checkpoints').set({ note }).where('size', '=', BigInt(ARCHIVED)),
+      );
+      await assert.rejects(archive(), /tampered with: node 1, the checkpoint of 600 was not signed/);
+      assert.equal(await keptFirst(), 1);
+      assert.deepEqual(readdirSync(folder), []);
+    });
+
+    test('a root that was written into the database alone removes nothing', async () => {
+      const root = { node: 1, first: 1, last: 900, head: 'x', sha256: 'x', file: 'x', at: 1 };
+      await change((db) => db.insertInto('audit_archives').values({ ...root, mac: 'x' }));
+      await assert.rejects(archive(), /archived up to 900 was edited/);
+      assert.equal(await keptFirst(), 1);
+    });
+
+    test('what counts as archived is removed only if the archive has it', async () => {
+      const onStage = (done: ArchiveStage) => {
+        if (done === 'recorded') throw new Killed();
+      };
+      await assert.rejects(archive({ onStage }), Killed);
+      const left = await keptFirst();
+      const [entry] = manifest();
+      appendFileSync(join(folder, String(entry?.['file'])), 'x');
+      await assert.rejects(archive(), /count as archived up to 600, and the archive does not have them/);
+      assert.equal(await keptFirst(), left);
+    });
+
+    test('a disk that takes only a part of each write loses nothing', async (context) => {
+      await mockWrites(context, (write, bytes, from, length) => write(bytes, from, Math.min(length, 1_000)));
+      await archive();
+      const [entry] = manifest();
+      assert.equal(statSync(join(folder, String(entry?.['file']))).size, entry?.['bytes']);
+      assert.equal(await keptFirst(), ARCHIVED + 1);
+      await assertWhole();
+    });
+
+    test('a file that is not what was to be written takes no row with it', async (context) => {
+      await mockWrites(context, async (write, bytes, from, length) => ({
+        ...(await write(bytes, from, length - 1)),
+        bytesWritten: length,
+      }));
+      await assert.rejects(archive(), /not what was written/);
+      assert.equal(await keptFirst(), 1);
+      assert.deepEqual(readdirSync(folder), []);
+    });
+
     if (kind.name === 'postgres') {
+      test('a node whose rows were changed does not keep the others', async (context) => {
+        const other = await open();
+        context.after(() => other.database.close());
+        await other.audit.record(eventOf('of another node'));
+        await signer.checkpoint(other.database, 2, clock.nowMs());
+        await other.audit.record(eventOf('the last of another node'));
+        await change((db) =>
+          db.updateTable('audit_records').set({ record: '{}' }).where('sequence', '=', 7n),
+        );
+        clock.advance(5 * DAY_MS);
+        await assert.rejects(archive(), /tampered with: node 1, record 7/);
+        assert.deepEqual(
+          manifest().map(({ node, last }) => [node, last]),
+          [[2, 1]],
+        );
+      });
+
       test('of several processes one archives at a time, every node, and each segment once', async (context) => {
         const other = await open();
         context.after(() => other.database.close());
@@ -287,6 +363,22 @@ for (const kind of DATABASE_KINDS) {
         assert.equal((await verify()).result, 'intact');
       });
     }
+  });
+}
+
+type Write = (bytes: Uint8Array, from: number, length: number) => Promise<{ bytesWritten: number }>;
+
+/** Every file handle of this process writes like that until the test ends. */
+async function mockWrites(
+  context: TestContext,
+  instead: (write: Write, ...of: Parameters<Write>) => ReturnType<Write>,
+): Promise<void> {
+  const handle = await openFile('/dev/null', 'w');
+  await handle.close();
+  const every = Object.getPrototypeOf(handle) as { write: Write };
+  const { write } = every;
+  context.mock.method(every, 'write', function (this: unknown, bytes: Uint8Array, from = 0, length?: number) {
+    return instead(write.bind(this), bytes, from, length ?? bytes.length - from);
   });
 }
 

@@ -8,6 +8,7 @@ import {
   renderVerifierKey,
 } from '@keyfold/protocol';
 import { headText } from '../../src/storage/audit-chain.ts';
+import type { CheckpointKey } from '../../src/sealing/checkpoint-key.ts';
 import type { Database } from '../../src/storage/database.ts';
 
 export interface ChainEnd {
@@ -23,16 +24,22 @@ export class LogSigner {
   readonly #privateKey: KeyObject;
   readonly #keyId: Uint8Array;
 
-  constructor(name = 'keyfold-0102030405060708') {
+  readonly #own: CheckpointKey | undefined;
+
+  /** With the key of a server it signs as that server does. */
+  constructor(name = 'keyfold-0102030405060708', own?: CheckpointKey) {
+    this.#own = own;
     const { publicKey, privateKey } = generateKeyPairSync('ed25519');
     const bytes = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url');
     this.name = name;
     this.#privateKey = privateKey;
     this.#keyId = hash('sha256', noteKeyIdInput(name, bytes), 'buffer').subarray(0, 4);
-    this.verifierKey = renderVerifierKey({ name, keyId: this.#keyId, publicKey: Uint8Array.from(bytes) });
+    this.verifierKey =
+      own?.vkey ?? renderVerifierKey({ name, keyId: this.#keyId, publicKey: Uint8Array.from(bytes) });
   }
 
   sign({ node, sequence, head }: ChainEnd): string {
+    if (this.#own !== undefined) return this.#own.sign({ node, size: sequence, head: Uint8Array.from(head) });
     const text = renderCheckpoint({ origin: checkpointOrigin(this.name, node), size: sequence, head });
     const signature = sign(null, Buffer.from(text, 'utf8'), this.#privateKey);
     return renderNote({ text, signatures: [{ name: this.name, keyId: this.#keyId, signature }] });

@@ -18,6 +18,7 @@ export type NoteReason =
   | 'two_histories'
   | 'unknown_key'
   | 'not_a_note'
+  | 'torn'
   | 'not_a_checkpoint';
 
 export interface NoteProblem {
@@ -72,6 +73,11 @@ export class CheckpointBook {
     return this.#heads.get(node) ?? NONE;
   }
 
+  /** What was cut off where whole notes follow: the server died while it wrote, and says nothing by it. */
+  addTorn(where: string): void {
+    this.#report({ where, reason: 'torn' });
+  }
+
   /** A signed note's whole text. */
   add(text: string, where: string): void {
     this.notes++;
@@ -113,7 +119,7 @@ export class CheckpointBook {
 
   #report(problem: NoteProblem): void {
     if (TAMPERING.includes(problem.reason)) this.isTampered = true;
-    else this.isIncomplete = true;
+    else if (problem.reason !== 'torn') this.isIncomplete = true;
     if (this.problems.length < PROBLEMS_MAX) this.problems.push(problem);
   }
 }

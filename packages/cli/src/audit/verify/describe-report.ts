@@ -21,6 +21,7 @@ const BAD: Readonly<Record<BadReason, string>> = {
   rewritten: 'the records come to another head than the signed one: they were rewritten with their heads',
   truncated: 'a checkpoint was signed beyond the end: the log was cut off or rolled back',
   two_histories: 'two files have different records of the same numbers',
+  not_covered: 'no checkpoint covers what a further file says of these records',
   beginning_missing: 'these records are not here, and no checkpoint says what they had come to',
 };
 
@@ -28,6 +29,7 @@ const NOTES: Readonly<Record<NoteReason, string>> = {
   bad_signature: 'the signature does not hold',
   two_histories: 'another checkpoint of the same size has another head: there are two histories',
   unknown_key: 'it is signed by another key',
+  torn: 'it was cut off and whole ones follow: a write that broke off, which is no error',
   not_a_note: 'it is no signed note, or cut off',
   not_a_checkpoint: 'what is signed is no checkpoint of this log',
 };
@@ -71,7 +73,7 @@ function describeNode(of: NodeReport): string[] {
   if (bad !== undefined) lines.push(`Node ${node}: first bad record ${rangeOf(bad)}: ${BAD[bad.reason]}.`);
   if (first > 1 && bad?.reason !== 'beginning_missing') {
     lines.push(
-      `Node ${node}: records 1 to ${first - 1} are not here; give the archive's folder to verify them, too.`,
+      `Node ${node}: records 1 to ${first - 1} are not here; only the archive's folder, given before the rest, proves that they were not just deleted.`,
     );
   }
   if (bad === undefined && of.matched === 0 && of.checkpoints > 0 && of.records > 0) {

@@ -12,7 +12,8 @@ export type BadReason =
   | 'rewritten'
   | 'truncated'
   | 'two_histories'
-  | 'beginning_missing';
+  | 'beginning_missing'
+  | 'not_covered';
 
 /** The first record that is not as it was. */
 export interface Bad {
@@ -43,6 +44,14 @@ export class NodeChain {
   provenThrough = 0;
   /** Records before the first are not here and no checkpoint says what they came to. */
   isBeginningUnknown = false;
+  /** What a further file says, and no signed head: nothing is wrong with it, and nothing proves it. */
+  unproven: Bad | undefined;
+  /** Records at the ends of parts that no checkpoint covers. */
+  #uncoveredBefore = 0;
+  /** Where the records begin that follow each other without a gap. */
+  #partFirst = 0;
+  /** Where the file begins that repeats what another has said, and whether it begins at a signed head. */
+  #repeated: { readonly from: number; readonly isSigned: boolean } | undefined;
   readonly #signed: SignedHeads;
   readonly #isPart: boolean;
   /** The place and the head that the next record is folded onto. Behind `last` where a file repeats another. */
@@ -63,6 +72,11 @@ export class NodeChain {
   /** The head after the last record, base64url. */
   get head(): string {
     return this.#lastHead;
+  }
+
+  /** Records behind the newest checkpoint that is met. */
+  get uncovered(): number {
+    return this.#uncoveredBefore + Math.max(0, this.last - Math.max(this.provenThrough, this.#partFirst - 1));
   }
 
   /** The sequence that has to come next. */
@@ -88,6 +102,7 @@ export class NodeChain {
 
   /** To be called after the last file. */
   finish(): void {
+    this.#closeRepeated();
     if (this.#doubtful !== undefined && this.#signed.has(this.#doubtful)) {
       this.bad = { sequence: this.#doubtful, reason: 'changed' };
     }
@@ -99,6 +114,7 @@ export class NodeChain {
 
   #begin(line: Buffer, at: ExportLine): void {
     this.first = at.sequence;
+    this.#partFirst = at.sequence;
     this.last = at.sequence - 1;
     this.#start(line, at);
   }
@@ -108,6 +124,9 @@ export class NodeChain {
     const before = at.sequence === 1 ? FIRST_HEAD : this.#signed.get(at.sequence - 1);
     this.#at = at.sequence - 1;
     this.#sureThrough = this.#at;
+    if (at.sequence <= this.last) {
+      this.#repeated = { from: at.sequence, isSigned: before !== undefined };
+    }
     if (before !== undefined) {
       this.#head = before;
       return this.#fold(line, at);
@@ -155,13 +174,36 @@ export class NodeChain {
     return at.sequence <= this.last + 1 || this.#isPart;
   }
 
+  /** What was repeated is proven if it begins at a signed head, and ends at one or where it meets what it repeats. */
+  #closeRepeated(): void {
+    const repeated = this.#repeated;
+    this.#repeated = undefined;
+    if (repeated === undefined) return;
+    const isClosed = this.#at >= this.last || this.#signed.has(this.#at);
+    if (repeated.isSigned && isClosed) return;
+    const sequence = repeated.isSigned ? Math.max(repeated.from, this.#sureThrough + 1) : repeated.from;
+    // A head that leads to a signed one is right: only the record is not known that it is said to come after.
+    this.unproven ??= { sequence, through: isClosed ? sequence : this.#at, reason: 'not_covered' };
+  }
+
+  /** Of a part that nothing signed is met in, nothing is known; of one that ends behind it, how much. */
+  #closePart(next: ExportLine): void {
+    if (this.provenThrough < this.#partFirst) {
+      this.unproven ??= { sequence: this.#partFirst, through: this.last, reason: 'not_covered' };
+    }
+    this.#uncoveredBefore = this.uncovered;
+    this.#partFirst = next.sequence;
+    this.last = next.sequence - 1;
+  }
+
   #rejoin(line: Buffer, at: ExportLine): void {
+    this.#closeRepeated();
     if (at.sequence === this.last + 1) {
       this.#at = this.last;
       this.#head = this.#lastHead;
       return this.#fold(line, at);
     }
-    if (at.sequence > this.last) this.last = at.sequence - 1;
+    if (at.sequence > this.last) this.#closePart(at);
     this.#start(line, at);
   }
 

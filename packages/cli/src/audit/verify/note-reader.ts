@@ -1,16 +1,34 @@
-/** Finds the signed notes in a file: one after another, each followed by an empty line, or as `note` of JSON lines. */
+/**
+ * Finds the signed notes in a file: one after another, each followed by an empty line, or as `note` of JSON lines. What a
+ * write has left that broke off is told from a note by its form: the notes that follow it are read all the same.
+ */
 import { NOTE_CHARACTERS_MAX } from '@keyfold/protocol';
 import { LineCutter, type LineEnd } from './line-cutter.ts';
 
+export interface NoteListener {
+  /** A note, or what may be one: at the end of a file also what is cut off. */
+  onNote(note: string): void;
+  /** Something was cut off that a whole note follows. */
+  onTorn(): void;
+}
+
+/** The first line of a checkpoint: no note of another kind is in such a file. */
+const ORIGIN = /^\S+\/node\/[1-9]\d*$/;
+/** With the four bytes of the key's id and the 64 of an Ed25519 signature at least. */
+const SIGNATURE =
+  /^— \S+ (?:[A-Za-z0-9+/]{4}){22,}(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)\n?$/;
+
 export class NoteReader {
   readonly #cutter = new LineCutter((line, end) => this.#line(line, end));
-  readonly #onNote: (note: string) => void;
+  readonly #listener: NoteListener;
   #lines: string[] = [];
   #characters = 0;
   #isInSignatures = false;
+  /** What is no whole note, until it is known whether one follows. */
+  #torn: string | undefined;
 
-  constructor(onNote: (note: string) => void) {
-    this.#onNote = onNote;
+  constructor(listener: NoteListener) {
+    this.#listener = listener;
   }
 
   push(piece: Buffer): void {
@@ -19,16 +37,20 @@ export class NoteReader {
 
   finish(): void {
     this.#cutter.finish();
-    if (this.#lines.length > 0) this.#end();
+    this.#end();
+    if (this.#torn !== undefined) this.#listener.onNote(this.#torn);
+    this.#torn = undefined;
   }
 
   #line(bytes: Buffer, end: LineEnd): void {
     const text = bytes.toString('utf8');
-    if (this.#lines.length === 0) {
-      if (text === '' && end === 'line_feed') return;
-      const note = text.startsWith('{') ? readNoteMember(text) : undefined;
-      if (note !== undefined) return this.#onNote(note);
+    if (this.#lines.length === 0 && text === '' && end === 'line_feed') return;
+    const note = text.startsWith('{') ? readNoteMember(text) : undefined;
+    if (note !== undefined) {
+      this.#end();
+      return this.#whole(note);
     }
+    if (ORIGIN.test(text)) this.#end();
     if (text === '' && this.#isInSignatures && end === 'line_feed') return this.#end();
     this.#isInSignatures ||= text === '';
     this.#characters += text.length + 1;
@@ -38,11 +60,20 @@ export class NoteReader {
   }
 
   #end(): void {
+    if (this.#lines.length === 0) return;
     const note = this.#lines.join('');
+    const isWhole = this.#isInSignatures && this.#lines.some((line) => SIGNATURE.test(line));
     this.#lines = [];
     this.#characters = 0;
     this.#isInSignatures = false;
-    this.#onNote(note);
+    if (isWhole) this.#whole(note);
+    else this.#torn ??= note;
+  }
+
+  #whole(note: string): void {
+    if (this.#torn !== undefined) this.#listener.onTorn();
+    this.#torn = undefined;
+    this.#listener.onNote(note);
   }
 }
 

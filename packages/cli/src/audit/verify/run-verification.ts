@@ -48,9 +48,10 @@ export async function runVerification(input: VerificationInput): Promise<Report>
 
 async function readNotes(book: CheckpointBook, path: string): Promise<void> {
   let number = 0;
-  const reader = new NoteReader((note) => {
-    number++;
-    book.add(note, `${path}, note ${number}`);
+  const next = () => `${path}, note ${++number}`;
+  const reader = new NoteReader({
+    onNote: (note) => book.add(note, next()),
+    onTorn: () => book.addTorn(next()),
   });
   await readPieces(path, (piece) => reader.push(piece));
   reader.finish();

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { LogSigner } from '../../../../server/test/audit/log-signer.ts';
+import { headText } from '../../../../server/src/storage/audit-chain.ts';
 import { bookOf, chainAgain, renderLog, verifyBytes } from '../../../test/audit/stored-log.ts';
 import { LINE_BYTES_MAX, LineCutter } from './line-cutter.ts';
 import { NoteReader } from './note-reader.ts';
@@ -10,7 +11,8 @@ const BODIES = Array.from({ length: 20 }, (_, index) => `"action":"key.created",
 const rows = chainAgain(BODIES, 1);
 const noteAt = (size: number) => signer.sign(rows[size - 1] ?? assert.fail());
 const NOTES = [5, 10, 15, 18].map(noteAt);
-const verify = (bytes: Buffer, notes = NOTES) => verifyBytes([bytes], bookOf(notes, signer.verifierKey));
+const verify = (bytes: Buffer, notes = NOTES, isPart = false) =>
+  verifyBytes([bytes], bookOf(notes, signer.verifierKey), { isPart });
 const log = () => renderLog(rows);
 const badOf = (bytes: Buffer) => {
   const { result, nodes } = verify(bytes);
@@ -73,12 +75,25 @@ describe('input that is no export', () => {
 });
 
 describe('where a log begins and ends', () => {
-  test('a log that begins after a checkpoint is verified from there; elsewhere it is incomplete', () => {
-    const fromSix = verify(renderLog(rows.slice(5)));
-    assert.deepEqual([fromSix.result, fromSix.nodes[0]?.first, fromSix.nodes[0]?.matched], ['intact', 6, 3]);
-    const fromEight = verify(renderLog(rows.slice(7)));
-    assert.equal(fromEight.result, 'incomplete');
-    assert.deepEqual(fromEight.nodes[0]?.bad, { sequence: 1, through: 7, reason: 'beginning_missing' });
+  test('a log that begins after a checkpoint is incomplete, unless a part is asked for; elsewhere it always is', () => {
+    const [fromSix, fromEight] = [rows.slice(5), rows.slice(7)].map(renderLog);
+    const whole = verify(fromSix ?? assert.fail());
+    assert.deepEqual([whole.result, whole.nodes[0]?.first, whole.nodes[0]?.matched], ['incomplete', 6, 3]);
+    assert.equal(verify(fromSix ?? assert.fail(), NOTES, true).result, 'intact');
+    for (const isPart of [false, true]) {
+      const { result, nodes } = verify(fromEight ?? assert.fail(), NOTES, isPart);
+      assert.equal(result, 'incomplete');
+      assert.deepEqual(nodes[0]?.bad, { sequence: 1, through: 7, reason: 'beginning_missing' });
+    }
+  });
+
+  test('what was forged behind the newest checkpoint, with all before it deleted, is never intact', () => {
+    const { sequence, head } = rows[17] ?? assert.fail();
+    const forged = chainAgain(BODIES.slice(0, 4), 1, { sequence, head: headText(head) });
+    for (const isPart of [false, true]) {
+      const { result, nodes } = verify(renderLog(forged), NOTES, isPart);
+      assert.deepEqual([result, nodes[0]?.first, nodes[0]?.matched], ['incomplete', 19, 0]);
+    }
   });
 
   test('several files are one log, also where they overlap, and never where they differ', () => {
@@ -98,12 +113,12 @@ describe('where a log begins and ends', () => {
         [5, 20],
       ],
       [
-        [0, 10],
-        [7, 20],
+        [0, 20],
+        [5, 10],
       ],
       [
         [0, 15],
-        [2, 4],
+        [0, 5],
         [15, 20],
       ],
     ] as const) {
@@ -114,6 +129,42 @@ describe('where a log begins and ends', () => {
     const differing = verifyBytes([renderLog(rows), renderLog(other)], book());
     assert.equal(differing.result, 'tampered');
     assert.deepEqual(files([0, 10], [12, 20]).nodes[0]?.bad?.reason, 'removed');
+  });
+
+  test('what a further file repeats from no signed head, or to none, is not proven by the file before', () => {
+    const headOfFour = rows[3]?.head ?? assert.fail();
+    const seven = { sequence: 6, head: headText(headOfFour) };
+    const forged = chainAgain(['"action":"forged"}', '"action":"forged"}'], 1, seven);
+    for (const [file, from, through] of [
+      [forged.slice(0, 1).map((row) => ({ ...row, head: headOfFour })), 7, 7],
+      [forged, 7, 8],
+      [
+        chainAgain(['"action":"forged"}'], 1, { sequence: 10, head: headText(rows[9]?.head ?? headOfFour) }),
+        11,
+        11,
+      ],
+      [rows.slice(7), 8, 8],
+      [rows.slice(5, 8), 6, 8],
+    ] as const) {
+      const { result, nodes } = verifyBytes(
+        [renderLog(rows), renderLog(file)],
+        bookOf(NOTES, signer.verifierKey),
+      );
+      assert.equal(result, 'incomplete');
+      assert.deepEqual(nodes[0]?.bad, { sequence: from, through, reason: 'not_covered' });
+    }
+  });
+
+  test('of a part that comes to no checkpoint nothing is proven, and what ends behind one is counted', () => {
+    const parts = (...cuts: readonly (readonly [number, number])[]) =>
+      verifyBytes(
+        cuts.map(([from, to]) => renderLog(rows.slice(from, to))),
+        bookOf(NOTES, signer.verifierKey),
+        { isPart: true },
+      );
+    assert.equal(parts([5, 8], [10, 16]).result, 'incomplete');
+    const { result, nodes } = parts([0, 8], [10, 17]);
+    assert.deepEqual([result, nodes[0]?.uncovered], ['intact', 3 + 2]);
   });
 
   test('of a part nothing beyond it is missed', () => {
@@ -168,16 +219,46 @@ describe('checkpoints', () => {
     );
     for (const pieceBytes of [1, 10, 1_000_000]) {
       const seen: string[] = [];
-      const reader = new NoteReader((note) => seen.push(note));
+      const reader = new NoteReader({ onNote: (note) => seen.push(note), onTorn: assert.fail });
       for (let at = 0; at < file.length; at += pieceBytes) reader.push(file.subarray(at, at + pieceBytes));
       reader.finish();
       assert.deepEqual(seen, [...NOTES, NOTES[0], NOTES[1]]);
     }
   });
 
+  test('that were cut off anywhere hide none of those that follow, and are no error there', () => {
+    const [first = '', ...rest] = NOTES;
+    for (let cut = 1; cut < first.length - 1; cut++) {
+      for (const opening of ['\n', '\n\n', '\n\n\n']) {
+        const book = bookOf([], signer.verifierKey);
+        const reader = new NoteReader({
+          onNote: (note) => book.add(note, 'file'),
+          onTorn: () => book.addTorn('file'),
+        });
+        reader.push(Buffer.from(first.slice(0, cut) + opening + rest.map((note) => `${note}\n`).join('')));
+        reader.finish();
+        assert.deepEqual([...book.headsOf(1).keys()], [10, 15, 18], `${cut}`);
+        assert.deepEqual(
+          [book.isIncomplete, book.isTampered, book.problems.map(({ reason }) => reason)],
+          [false, false, ['torn']],
+        );
+      }
+    }
+  });
+
+  test('that are cut off at the end leave it open what they say', () => {
+    for (const cut of [3, 50, 150]) {
+      const seen: string[] = [];
+      const reader = new NoteReader({ onNote: (note) => seen.push(note), onTorn: assert.fail });
+      reader.push(Buffer.from(`${NOTES[0]}\n${(NOTES[1] ?? '').slice(0, cut)}`));
+      reader.finish();
+      assert.deepEqual(seen, [NOTES[0], (NOTES[1] ?? '').slice(0, cut)]);
+    }
+  });
+
   test('a file that is none gives notes that are none, and bounded ones', () => {
     const seen: string[] = [];
-    const reader = new NoteReader((note) => seen.push(note));
+    const reader = new NoteReader({ onNote: (note) => seen.push(note), onTorn: assert.fail });
     for (let piece = 0; piece < 100; piece++) reader.push(Buffer.alloc(100_000, 'x\n'));
     reader.push(Buffer.alloc(500_000, 'y'));
     reader.finish();

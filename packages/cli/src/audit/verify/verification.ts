@@ -129,7 +129,10 @@ export class Verification {
   #report(chain: NodeChain): NodeReport {
     chain.finish();
     const { node, records, first, last, head, matched, bad, isBeginningUnknown } = chain;
-    const isProven = (matched > 0 || first > 1) && !isBeginningUnknown;
+    // Whoever has the database can delete up to a signed head, which is public, and go on from there as they like: where a log
+    // begins later, only its archive proves it, and records that come to no signed head are proven by nothing.
+    const isWhole = first === 1 || this.#options.isPart;
+    const isProven = matched > 0 && isWhole && !isBeginningUnknown && chain.unproven === undefined;
     const beginning: Bad | undefined = isBeginningUnknown
       ? { sequence: 1, through: first - 1, reason: 'beginning_missing' }
       : undefined;
@@ -143,8 +146,8 @@ export class Verification {
       head,
       checkpoints: this.#book.headsOf(node).size,
       matched,
-      uncovered: Math.max(0, last - Math.max(chain.provenThrough, first - 1)),
-      bad: bad ?? beginning,
+      uncovered: chain.uncovered,
+      bad: bad ?? beginning ?? chain.unproven,
     };
   }
 

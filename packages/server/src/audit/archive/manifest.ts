@@ -1,8 +1,7 @@
 /** The manifest of an archive: a JSON line for each segment. A segment is archived from the moment its line is on the disk. */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { digestOf } from './archive-file.ts';
 import { type Segment, type SegmentFile, syncFolder } from './segment.ts';
 
 export type ManifestEntry = Segment & SegmentFile;
@@ -108,15 +107,4 @@ function readEntry(line: string): ManifestEntry | undefined {
     if (error instanceof SyntaxError || error instanceof TypeError) return undefined;
     throw error;
   }
-}
-
-async function digestOf(path: string): Promise<string | undefined> {
-  const digest = createHash('sha256');
-  try {
-    for await (const piece of createReadStream(path)) digest.update(piece as Buffer);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-  return digest.digest('hex');
 }

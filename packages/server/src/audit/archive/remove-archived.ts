@@ -2,11 +2,11 @@
 import type { Database } from '../../storage/database.ts';
 import type { SqlStep, Step } from '../../storage/statement.ts';
 import type { AuditLog } from '../audit-log.ts';
+import { type RootRooms, insertRootStep } from './archive-roots.ts';
 import { holdLeaseStep } from './archiver-lease.ts';
 import type { ManifestEntry } from './manifest.ts';
 
-export interface ArchiveRooms {
-  readonly database: Database;
+export interface ArchiveRooms extends RootRooms {
   readonly audit: AuditLog;
 }
 
@@ -15,14 +15,13 @@ const ROWS_PER_COMMIT = 200;
 
 /** False when this process is the archiver no more. From here on the segment counts as gone. */
 export async function commitArchived(
-  { database, audit }: ArchiveRooms,
+  rooms: ArchiveRooms,
   entry: ManifestEntry,
   atMs: number,
 ): Promise<boolean> {
   const { node, first, last, head, sha256, bytes, file } = entry;
-  const remember = database.step((db) =>
-    db.insertInto('audit_archives').values({ node, first, last, head, sha256, file, at: atMs }),
-  );
+  const { database, audit } = rooms;
+  const remember = insertRootStep(rooms, entry, atMs);
   const record = audit.step({
     action: 'audit.archived',
     actor: 'system',
@@ -43,22 +42,37 @@ export async function removeSome(
   of: { readonly node: number; readonly through: number },
 ): Promise<Removed> {
   const { node, through } = of;
+  const from = await firstUpTo(database, of);
+  if (from === undefined) return 'none';
+  const to = Math.min(through, from + ROWS_PER_COMMIT - 1);
+  const isDone = await commitAsArchiver(database, [removeStep(database, { node, from, to })]);
+  return isDone ? 'some' : 'evicted';
+}
+
+/** Whether a record of the node is there up to a sequence. */
+export async function hasUpTo(
+  database: Database,
+  of: { readonly node: number; readonly through: number },
+): Promise<boolean> {
+  return (await firstUpTo(database, of)) !== undefined;
+}
+
+async function firstUpTo(
+  database: Database,
+  of: { readonly node: number; readonly through: number },
+): Promise<number | undefined> {
   const [row] = await database.read(
     (db) =>
       db
         .selectFrom('audit_records')
         .select('sequence')
-        .where('node', '=', BigInt(node))
-        .where('sequence', '<=', BigInt(through))
+        .where('node', '=', BigInt(of.node))
+        .where('sequence', '<=', BigInt(of.through))
         .orderBy('sequence')
         .limit(1),
     'report',
   );
-  if (row === undefined) return 'none';
-  const from = Number(row.sequence);
-  const to = Math.min(through, from + ROWS_PER_COMMIT - 1);
-  const isDone = await commitAsArchiver(database, [removeStep(database, { node, from, to })]);
-  return isDone ? 'some' : 'evicted';
+  return row === undefined ? undefined : Number(row.sequence);
 }
 
 async function commitAsArchiver(database: Database, steps: readonly Step[]): Promise<boolean> {

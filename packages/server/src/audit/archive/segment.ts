@@ -1,12 +1,16 @@
 /** A segment of a node's chain: from what is archived already to a checkpoint, written as a file in the form of an export. */
 import { createHash } from 'node:crypto';
-import { type FileHandle, mkdir, open, rename } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDurableFolder } from '../../kernel/durable-files.ts';
 import { Fault } from '../../kernel/fault.ts';
+import type { CheckpointKey } from '../../sealing/checkpoint-key.ts';
 import { EMPTY_CHAIN, headText, nextHead } from '../../storage/audit-chain.ts';
 import type { Database } from '../../storage/database.ts';
 import { renderExportLine } from '../export/export-line.ts';
 import { type ChainRow, findSignedSize, readRows, readStretch } from '../export/read-chain.ts';
+import { digestOf, writeAll } from './archive-file.ts';
+import { type RootRooms, readArchiveEnd } from './archive-roots.ts';
 
 /** What will be archived next: both ends included, heads base64url. */
 export interface Segment {
@@ -31,17 +35,27 @@ export interface SegmentFile {
 export const SEGMENT_RECORDS_MAX = 100_000;
 const SEQUENCE_DIGITS = 15;
 const MARK_CHARACTERS = 12;
-const OWNER_ALONE = { folder: 0o700, file: 0o600 } as const;
+const NOTHING_YET = { last: 0, head: EMPTY_CHAIN.head };
+const OWNER_ALONE = 0o600;
 
-/** `undefined` where no checkpoint closes anything that is old enough. The chain's last record is never part of one. */
+/** What a plan goes by. */
+export interface PlanRooms extends RootRooms {
+  readonly checkpointKey: Pick<CheckpointKey, 'open'>;
+}
+
+/**
+ * `undefined` where no checkpoint closes anything that is old enough. The chain's last record is never part of one. Throws
+ * where the checkpoint was not signed by the key.
+ */
 export async function planSegment(
-  database: Database,
+  rooms: PlanRooms,
   of: { readonly node: number; readonly beforeMs: number },
 ): Promise<Segment | undefined> {
   const { node, beforeMs } = of;
+  const { database, checkpointKey } = rooms;
   const stretch = await readStretch(database, node);
   if (stretch === undefined) return undefined;
-  const before = await readArchiveEnd(database, node);
+  const before = (await readArchiveEnd(rooms, node)) ?? NOTHING_YET;
   if (stretch.first !== before.last + 1) {
     throw new Fault('internal', {
       internal: `node ${node} has no record ${before.last + 1}: nothing is archived after a gap`,
@@ -51,11 +65,19 @@ export async function planSegment(
   const signed = await findSignedSize(database, { node, sizeMax, beforeMs });
   if (signed === undefined || signed.size <= before.last) return undefined;
   const { size, head, note } = signed;
+  if (checkpointKey.open(note) === undefined) {
+    throw new Fault('internal', {
+      internal: `the audit log was tampered with: node ${node}, the checkpoint of ${size} was not signed by this server; nothing of it is archived`,
+    });
+  }
   return { node, first: stretch.first, last: size, headBefore: before.head, head, note };
 }
 
 /** Whether the database still has the segment's last record, and with the head that the segment ends with. */
-export async function isSegmentOf(database: Database, { node, last, head }: Segment): Promise<boolean> {
+export async function isSegmentOf(
+  database: Database,
+  { node, last, head }: Pick<Segment, 'node' | 'last' | 'head'>,
+): Promise<boolean> {
   const [row] = await database.read(
     (db) =>
       db
@@ -68,24 +90,6 @@ export async function isSegmentOf(database: Database, { node, last, head }: Segm
   return row !== undefined && headText(row.head) === head;
 }
 
-/** Where the archives of a node end, and the head there. */
-export async function readArchiveEnd(
-  database: Database,
-  node: number,
-): Promise<{ readonly last: number; readonly head: string }> {
-  const [row] = await database.read(
-    (db) =>
-      db
-        .selectFrom('audit_archives')
-        .select(['last', 'head'])
-        .where('node', '=', BigInt(node))
-        .orderBy('last', 'desc')
-        .limit(1),
-    'report',
-  );
-  return row === undefined ? { last: 0, head: EMPTY_CHAIN.head } : { last: Number(row.last), head: row.head };
-}
-
 /**
  * Writes the file, durably. `undefined` when a record is younger than it must be. Throws when the rows are not those that were
  * signed: they must stay as evidence.
@@ -95,21 +99,39 @@ export async function writeSegment(
   segment: Segment,
   into: { readonly folder: string; readonly beforeMs: number },
 ): Promise<SegmentFile | undefined> {
-  await mkdir(into.folder, { recursive: true, mode: OWNER_ALONE.folder });
+  makeDurableFolder(into.folder);
   const file = nameOf(segment);
   const partial = join(into.folder, `${file}.partial`);
-  const handle = await open(partial, 'w', OWNER_ALONE.file);
-  let written: Omit<SegmentFile, 'file'> | undefined;
   try {
-    written = await writeRows(handle, readRows(database, segment), { ...into, segment });
+    const written = await writePartial(partial, readRows(database, segment), { ...into, segment });
+    if (written === undefined) return undefined;
+    // The rows are about to go: what is in the file counts, and not what was handed to it.
+    if ((await digestOf(partial)) !== written.sha256) {
+      throw new Fault('internal', {
+        internal: `${partial} is not what was written to it; nothing is removed`,
+      });
+    }
+    await rename(partial, join(into.folder, file));
+    await syncFolder(into.folder);
+    return { file, ...written };
+  } finally {
+    await rm(partial, { force: true });
+  }
+}
+
+async function writePartial(
+  path: string,
+  pages: AsyncIterable<readonly ChainRow[]>,
+  of: { readonly segment: Segment; readonly beforeMs: number },
+): Promise<Omit<SegmentFile, 'file'> | undefined> {
+  const handle = await open(path, 'w', OWNER_ALONE);
+  try {
+    const written = await writeRows(handle, pages, of);
     if (written !== undefined) await handle.sync();
+    return written;
   } finally {
     await handle.close();
   }
-  if (written === undefined) return undefined;
-  await rename(partial, join(into.folder, file));
-  await syncFolder(into.folder);
-  return { file, ...written };
 }
 
 /** With a part of its head: two logs that share a folder by mistake do not overwrite each other. */
@@ -134,7 +156,7 @@ async function writeRows(
     }
     const text = Buffer.from(rows.map(renderExportLine).join(''), 'utf8');
     digest.update(text);
-    await handle.write(text);
+    await writeAll(handle, text);
     bytes += text.length;
   }
   if (sequence !== segment.last || head !== segment.head) throw notAsSigned(segment, sequence);

@@ -1,7 +1,9 @@
 /** Reads the chains of all nodes in order, a bounded stretch at a time, so that no look-up waits for an export. */
 import { parseCheckpoint, parseNote } from '@keyfold/protocol';
+import { sql } from 'kysely';
 import { Fault } from '../../kernel/fault.ts';
 import type { Database } from '../../storage/database.ts';
+import { allNodes } from '../checkpoints/left-nodes.ts';
 
 export interface ChainRow {
   readonly node: number;
@@ -29,32 +31,21 @@ export interface SignedSize {
 
 /** Sequences of one read: some hundred kilobytes. */
 const SEQUENCES_PER_READ = 500;
-/** More than any database has. */
-const NODES_MAX = 1_000;
 
 /** What the database still has of each node's chain. What is archived counts as gone, though its last rows may be there yet. */
 export async function readStretches(database: Database): Promise<Stretch[]> {
-  if (database.dialect === 'sqlite') {
-    // One node, by which its table has no index.
-    const only = await readStretch(database, database.node);
-    return only === undefined ? [] : [only];
-  }
+  const nodes = await database.read(
+    (db) =>
+      db
+        .selectFrom(allNodes(database).as('nodes'))
+        .select('nodes.node')
+        .where(sql<boolean>`exists (select 1 from audit_records where node = nodes.node)`)
+        .orderBy('nodes.node'),
+    'report',
+  );
   const stretches: Stretch[] = [];
-  let above = 0;
-  while (stretches.length < NODES_MAX) {
-    const [next] = await database.read(
-      (db) =>
-        db
-          .selectFrom('audit_records')
-          .select('node')
-          .where('node', '>', BigInt(above))
-          .orderBy('node')
-          .limit(1),
-      'report',
-    );
-    if (next === undefined) break;
-    above = Number(next.node);
-    const stretch = await readStretch(database, above);
+  for (const { node } of nodes) {
+    const stretch = await readStretch(database, Number(node));
     if (stretch !== undefined) stretches.push(stretch);
   }
   return stretches;

@@ -4,13 +4,12 @@ import { EVERY_PERMISSION } from '../../keys/key.ts';
 import type { Database } from '../../storage/database.ts';
 import { type Endpoint, type Reply, type StreamedText, defineEndpoint } from '../endpoint.ts';
 import { checkRange, time, z } from '../schemas.ts';
+import { nodeNumber } from './place.ts';
 import { EXPORT_FORMATS, type ExportFormat, exportFormat } from './export-formats.ts';
 
 export interface ExportRooms {
   readonly database: Database;
 }
-
-const NODES_MAX = 99_999;
 
 export function exportEndpoint({ database }: ExportRooms): Endpoint {
   return defineEndpoint({
@@ -24,7 +23,7 @@ export function exportEndpoint({ database }: ExportRooms): Endpoint {
       format: z.enum(EXPORT_FORMATS).default('jsonl'),
       from: time.optional(),
       to: time.optional(),
-      node: z.coerce.number().int().min(1).max(NODES_MAX).optional(),
+      node: nodeNumber.optional(),
     }),
     response: { status: 200, contentType: 'application/jsonl', schema: z.string() },
     handle: ({ principal, query }) => {

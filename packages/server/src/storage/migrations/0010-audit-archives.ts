@@ -16,6 +16,7 @@ export const auditArchives: Migration = {
       .addColumn('sha256', 'text', required)
       .addColumn('file', 'text', required)
       .addColumn('at', 'bigint', required)
+      .addColumn('mac', 'text', required)
       .addPrimaryKeyConstraint('audit_archives_key', ['node', 'last']),
     db.schema
       .createTable('audit_holds')
