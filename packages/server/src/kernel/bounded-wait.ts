@@ -15,6 +15,8 @@ export class BoundedWait {
     this.#pending = pending.then(ended, ended);
     const { promise: timeUp, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(() => reject(new Error('does not answer')), this.#limitMs);
+    // Whoever has nothing else to do does not stay for it.
+    timer.unref();
     try {
       return await Promise.race([pending, timeUp]);
     } finally {
