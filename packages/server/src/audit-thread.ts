@@ -6,11 +6,11 @@ import { JudgeLink } from './alerts/judging/judge-link.ts';
 import { RuleFollower } from './alerts/judging/rule-follower.ts';
 import { AuditFollower } from './audit/following/audit-follower.ts';
 import type { AuditRequest, AuditResponse, AuditThreadSettings } from './audit/following/messages.ts';
-import { RecordSource } from './audit/following/record-source.ts';
+import { RecordSource } from './audit/reading/record-source.ts';
 import { systemClock } from './kernel/clock.ts';
 import { describeError } from './kernel/fault.ts';
-import { openReader } from './storage/reader.ts';
-import { openSearchIndex } from './storage/search-index.ts';
+import { openReader } from './storage/open-reader.ts';
+import { openSearchIndex } from './storage/open-search-index.ts';
 
 /** Between two looks for new records: what is committed is on the streams within it. */
 const LOOK_EVERY_MS = 100;

@@ -5,8 +5,9 @@ import type { AuditEvent } from '../src/audit/audit-event.ts';
 import { AuditFollower } from '../src/audit/following/audit-follower.ts';
 import type { StreamPiece } from '../src/audit/following/live-streams.ts';
 import type { Database } from '../src/storage/database.ts';
-import { type DatabasePlace as ReaderPlace, openReader } from '../src/storage/reader.ts';
-import { openSearchIndex } from '../src/storage/search-index.ts';
+import { openReader } from '../src/storage/open-reader.ts';
+import { type DatabasePlace as ReaderPlace } from '../src/storage/reader.ts';
+import { openSearchIndex } from '../src/storage/open-search-index.ts';
 import type { DatabaseKind, DatabasePlace } from './databases.ts';
 import { ManualClock } from './manual-clock.ts';
 

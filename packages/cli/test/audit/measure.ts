@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EMPTY_CHAIN, chainRecord, headBytes } from '../../../server/src/storage/audit-chain.ts';
-import { renderEvent } from '../../../server/src/audit/audit-event.ts';
+import { renderEvent } from '../../../server/src/audit/render-event.ts';
 import { renderExportLine } from '../../../server/src/audit/export/export-line.ts';
 import { LogSigner } from '../../../server/test/audit/log-signer.ts';
 

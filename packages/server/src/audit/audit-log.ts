@@ -3,7 +3,8 @@ import type { Clock } from '../kernel/clock.ts';
 import { REDACTED, mayHoldSecret } from '../kernel/redact.ts';
 import type { Database, Urgency } from '../storage/database.ts';
 import type { AppendStep } from '../storage/statement.ts';
-import { type AuditEvent, renderEvent } from './audit-event.ts';
+import { renderEvent } from './render-event.ts';
+import { type AuditEvent } from './audit-event.ts';
 import { type StandIn, withoutSecrets } from './without-secrets.ts';
 
 export class AuditLog {

@@ -14,7 +14,8 @@ import type { CreditStore } from './credit/credit-store.ts';
 import { type LedgerStatements, prepareLedgerStatements } from './ledger-statements.ts';
 import { counterpartOf } from './packed-id.ts';
 import { periodStartMs, windowStartMs } from './period.ts';
-import type { CallFacts, Hold } from './reservation.ts';
+import type { Hold } from './hold.ts';
+import type { CallFacts } from './reservation.ts';
 
 export interface Correction {
   readonly id: Id<'reservation'>;

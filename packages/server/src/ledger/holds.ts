@@ -5,7 +5,8 @@ import type { BalanceStep } from '../storage/statement.ts';
 import { type Budget, capAt } from './budget.ts';
 import { creditHolds } from './credit/account.ts';
 import { periodEndMs, periodStartMs, windowStartMs } from './period.ts';
-import type { Hold, ReserveRequest } from './reservation.ts';
+import type { Hold } from './hold.ts';
+import type { ReserveRequest } from './reservation.ts';
 
 export function budgetHold(budget: Budget, nowMs: number): Hold {
   return { budgetId: budget.id, periodStartMs: periodStartMs(budget, nowMs) };

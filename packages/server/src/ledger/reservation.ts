@@ -4,6 +4,7 @@ import type { Denial } from '../kernel/denial.ts';
 import type { Usage } from '../pricing/model-price.ts';
 import type { ClaimStep, SqlStep } from '../storage/statement.ts';
 import type { Budget } from './budget.ts';
+import type { Hold } from './hold.ts';
 import type { CreditAccount } from './credit/account.ts';
 
 /** The facts of a call that are fixed when it is reserved; also what recovery has, should the process die. */
@@ -24,12 +25,6 @@ export interface CallFacts {
   readonly parentId?: string | undefined;
   /** The route that was asked for, where it was one. */
   readonly route: string | undefined;
-}
-
-/** One balance row that a reservation holds money on. */
-export interface Hold {
-  readonly budgetId: Id<'budget'> | Id<'creditAccount'>;
-  readonly periodStartMs: number;
 }
 
 export interface Reservation {

@@ -1,6 +1,7 @@
 /** What a reservation's row says of its call, as short as can be: every call writes it, and only a crash reads it. */
 import { type Nanos, nanos } from '@keyfold/protocol';
-import type { CallFacts, Hold, Reservation } from './reservation.ts';
+import type { Hold } from './hold.ts';
+import type { CallFacts, Reservation } from './reservation.ts';
 
 type StoredCall = readonly [
   facts: readonly [

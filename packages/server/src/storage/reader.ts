@@ -13,14 +13,3 @@ export interface DatabaseReader {
   read<Row>(build: (db: Kysely<Schema>) => Compilable<Row>): Promise<Row[]>;
   close(): Promise<void>;
 }
-
-/** Opens a database that is there already and migrated. */
-export async function openReader(place: DatabasePlace): Promise<DatabaseReader> {
-  // Each driver is loaded where it is used.
-  if (place.dialect === 'sqlite') {
-    const { SqliteReader } = await import('./sqlite/sqlite-reader.ts');
-    return new SqliteReader(place.directory);
-  }
-  const { PostgresReader } = await import('./postgres/postgres-reader.ts');
-  return new PostgresReader(place.url);
-}

@@ -2,7 +2,6 @@
  * The port to the search index of the audit log: for each block of records, the terms that stand in it. It is derived: it
  * finds the blocks worth reading, the records themselves say what matches, and it can be made anew from them at any time.
  */
-import type { DatabasePlace } from './reader.ts';
 
 /** `RECORDS_PER_BLOCK` records of one node, the first block beginning with record 1. */
 export interface IndexedBlock {
@@ -52,12 +51,3 @@ export interface SearchIndex {
 }
 
 export const RECORDS_PER_BLOCK = 32;
-
-export async function openSearchIndex(place: DatabasePlace): Promise<SearchIndex> {
-  if (place.dialect === 'sqlite') {
-    const { SqliteSearchIndex } = await import('./sqlite/sqlite-search-index.ts');
-    return new SqliteSearchIndex(place.directory);
-  }
-  const { PostgresSearchIndex } = await import('./postgres/postgres-search-index.ts');
-  return new PostgresSearchIndex(place.url);
-}

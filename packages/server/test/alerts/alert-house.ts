@@ -13,7 +13,7 @@ import { SightingStore } from '../../src/alerts/sighting-store.ts';
 import { type Webhook, WebhookStore } from '../../src/alerts/webhook-store.ts';
 import { AuditLog } from '../../src/audit/audit-log.ts';
 import { type StoredEvent, readEvent } from '../../src/audit/stored-event.ts';
-import { RecordSource } from '../../src/audit/following/record-source.ts';
+import { RecordSource } from '../../src/audit/reading/record-source.ts';
 import { AlertDeliverer } from '../../src/jobs/deliver-alerts.ts';
 import { fireAlert } from '../../src/jobs/fire-alert.ts';
 import { createNewId } from '../../src/kernel/new-id.ts';

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { type Id, nanos } from '@keyfold/protocol';
 import type { Condition } from '../../src/alerts/rule.ts';
-import { openReader } from '../../src/storage/reader.ts';
+import { openReader } from '../../src/storage/open-reader.ts';
 import { ORGANIZATION, fillRecords, fillSqlite, keyId } from '../audit/fill-log.ts';
 import { DATABASE_KINDS } from '../databases.ts';
 import { ManualClock } from '../manual-clock.ts';

@@ -7,7 +7,7 @@ import pg from 'pg';
 import { provideStrace } from '../../../../test/services/strace.ts';
 import { readEvent } from '../../src/audit/stored-event.ts';
 import { EMPTY_CHAIN, headText, nextHead } from '../../src/storage/audit-chain.ts';
-import { openReader } from '../../src/storage/reader.ts';
+import { openReader } from '../../src/storage/open-reader.ts';
 import { textAt } from '../control/support.ts';
 import { DATABASE_KINDS, type DatabaseKind } from '../databases.ts';
 import { type Answer, sendJson } from '../keyfold.ts';

@@ -5,8 +5,9 @@ import { parseArgs } from 'node:util';
 import { providePostgres } from '../../../../test/services/postgres.ts';
 import type { AuditFilter } from '../../src/audit/search/filter.ts';
 import { AuditFollower } from '../../src/audit/following/audit-follower.ts';
-import { type DatabasePlace, openReader } from '../../src/storage/reader.ts';
-import { openSearchIndex } from '../../src/storage/search-index.ts';
+import { openReader } from '../../src/storage/open-reader.ts';
+import { type DatabasePlace } from '../../src/storage/reader.ts';
+import { openSearchIndex } from '../../src/storage/open-search-index.ts';
 import { DATABASE_KINDS } from '../databases.ts';
 import { ORGANIZATION, fillPostgres, fillRecords, fillSqlite, keyId } from './fill-log.ts';
 

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { DATABASE_KINDS } from '../../../test/databases.ts';
 import { ManualClock } from '../../../test/manual-clock.ts';
 import { AuditLog } from '../../audit/audit-log.ts';
-import { RecordSource } from '../../audit/following/record-source.ts';
+import { RecordSource } from '../../audit/reading/record-source.ts';
 import { FiringStore } from '../firing-store.ts';
 import { RuleFollower } from './rule-follower.ts';
 

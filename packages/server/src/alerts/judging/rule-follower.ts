@@ -1,7 +1,7 @@
 /** Follows the audit chains of all nodes for the rules, page by page: every record is given once and in its order. */
 import { setImmediate as letOthers } from 'node:timers/promises';
 import { readBriefly } from '../../audit/brief-event.ts';
-import type { ChainEdge, RecordSource, StoredRecord } from '../../audit/following/record-source.ts';
+import type { ChainEdge, RecordSource, StoredRecord } from '../../audit/reading/record-source.ts';
 import type { StoredEvent } from '../../audit/stored-event.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { DatabaseReader } from '../../storage/reader.ts';

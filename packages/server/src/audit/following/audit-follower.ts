@@ -5,12 +5,13 @@ import type { Place } from '../place.ts';
 import { Indexer } from '../search/indexer.ts';
 import { type SearchPage, type SearchQuery, searchLog } from '../search/search-log.ts';
 import type { AuditFilter } from '../search/filter.ts';
-import { completePlace } from './complete-place.ts';
-import { EventReader } from './event-reader.ts';
-import { Follower, type LogParts } from './follower.ts';
+import { completePlace } from '../reading/complete-place.ts';
+import { EventReader } from '../reading/event-reader.ts';
+import { type LogParts } from '../reading/log-parts.ts';
+import { Follower } from './follower.ts';
 import { LiveStreams, type Send } from './live-streams.ts';
-import { Projects } from './projects.ts';
-import { type ChainEdge, RecordSource } from './record-source.ts';
+import { Projects } from '../reading/projects.ts';
+import { type ChainEdge, RecordSource } from '../reading/record-source.ts';
 
 export interface FollowerParts {
   readonly reader: DatabaseReader;

@@ -1,19 +1,12 @@
 /** Follows every chain as it grows, and hands each record on once, in the order of its chain. */
 import type { Place } from '../place.ts';
-import type { FoundEvent } from '../search/filter.ts';
-import type { EventReader, ReadRecord } from './event-reader.ts';
-import type { Projects } from './projects.ts';
-import type { ChainEdge, RecordSource, StoredRecord } from './record-source.ts';
+import type { FoundEvent } from '../reading/found-event.ts';
+import type { ReadRecord } from '../reading/event-reader.ts';
+import type { LogParts } from '../reading/log-parts.ts';
+import type { ChainEdge, StoredRecord } from '../reading/record-source.ts';
 
 /** Few, since what they come to may have to be kept for each stream until it is read. */
 const RECORDS_PER_READ = 250;
-
-/** What reading the log takes. */
-export interface LogParts {
-  readonly source: RecordSource;
-  readonly projects: Projects;
-  readonly reader: EventReader;
-}
 
 /** Records of one node that follow each other. */
 export interface Followed {

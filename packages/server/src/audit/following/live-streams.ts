@@ -5,7 +5,8 @@
 import { renderServerEvent } from './server-event.ts';
 import { type Place, renderPlace } from '../place.ts';
 import { type AuditFilter, type Matches, compileFilter } from '../search/filter.ts';
-import { type Followed, type LogParts, describeRecords } from './follower.ts';
+import { type LogParts } from '../reading/log-parts.ts';
+import { type Followed, describeRecords } from './follower.ts';
 
 /** Characters that may be on their way to a reader. */
 const UNDER_WAY_MAX = 256 * 1_024;

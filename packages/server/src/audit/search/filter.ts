@@ -1,7 +1,6 @@
 /** What a search or a live stream asks for, and whether a record is it: the one judgement, whatever found the record. */
 import { BlockList, isIP } from 'node:net';
-import { ID_PREFIXES } from '@keyfold/protocol';
-import type { StoredEvent } from '../stored-event.ts';
+import { type FoundEvent, keysIn } from '../reading/found-event.ts';
 import { wordsOf } from './words.ts';
 
 /** Everything that is given must hold. Plain data: it crosses to another thread. */
@@ -27,12 +26,6 @@ export interface AuditFilter {
   readonly toMs?: number | undefined;
   /** As `splitWords` gives them; all must be in the record. */
   readonly words?: readonly string[] | undefined;
-}
-
-/** A record with what it does not say itself. */
-export interface FoundEvent extends StoredEvent {
-  /** Of the keys that it names, and of its target where that is a project. */
-  readonly projects: readonly string[];
 }
 
 export type Matches = (event: FoundEvent) => boolean;
@@ -84,11 +77,6 @@ function timeTests({ fromMs, toMs }: AuditFilter): Matches[] {
   ];
 }
 
-/** The keys that a record names: who acted, what was acted on, and whose budget it was. */
-export function keysIn({ actor, target, detail }: StoredEvent): string[] {
-  return [actor, target, detail['scope_id']].filter(isKeyId);
-}
-
 /** An address, or a CIDR network. */
 export function isNetwork(text: string): boolean {
   try {
@@ -97,10 +85,6 @@ export function isNetwork(text: string): boolean {
   } catch {
     return false;
   }
-}
-
-function isKeyId(value: unknown): value is string {
-  return typeof value === 'string' && value.startsWith(`${ID_PREFIXES.key}_`);
 }
 
 function compileActions(actions: readonly string[]): (action: string) => boolean {

@@ -1,7 +1,7 @@
 /** Keeps the search index up with the chains: whole blocks alone, since what is newer is simply read. */
 import { RECORDS_PER_BLOCK, type IndexedBlock, type SearchIndex } from '../../storage/search-index.ts';
-import type { LogParts } from '../following/follower.ts';
-import type { ChainEdge, ChainedRecord } from '../following/record-source.ts';
+import type { LogParts } from '../reading/log-parts.ts';
+import type { ChainEdge, ChainedRecord } from '../reading/record-source.ts';
 import type { StoredEvent } from '../stored-event.ts';
 import { BlockTerms, type ShortRecord } from './terms.ts';
 

@@ -1,7 +1,7 @@
 /** The records of one node that match a filter, the last first: read where the index says that there may be some. */
 import { type BlockQuery, RECORDS_PER_BLOCK, type SearchIndex } from '../../storage/search-index.ts';
-import type { LogParts } from '../following/follower.ts';
-import type { ChainEdge, StoredRecord } from '../following/record-source.ts';
+import type { LogParts } from '../reading/log-parts.ts';
+import type { ChainEdge, StoredRecord } from '../reading/record-source.ts';
 import type { AuditFilter, Matches } from './filter.ts';
 
 /** Records that are read at once. */

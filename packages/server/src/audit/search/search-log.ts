@@ -1,8 +1,8 @@
 /** Answers searches in pages, the newest record first, within a time: where that does not suffice, a page is what was found. */
 import type { SearchIndex } from '../../storage/search-index.ts';
-import type { LogParts } from '../following/follower.ts';
-import { completePlace } from '../following/complete-place.ts';
-import type { StoredRecord } from '../following/record-source.ts';
+import type { LogParts } from '../reading/log-parts.ts';
+import { completePlace } from '../reading/complete-place.ts';
+import type { StoredRecord } from '../reading/record-source.ts';
 import type { Place } from '../place.ts';
 import { type AuditFilter, compileFilter } from './filter.ts';
 import type { Indexer } from './indexer.ts';

@@ -3,7 +3,8 @@ import { describe, test } from 'node:test';
 import { nanos } from '@keyfold/protocol';
 import fc from 'fast-check';
 import { EMPTY_CHAIN, chainRecord } from '../../storage/audit-chain.ts';
-import { type AuditEvent, renderEvent } from '../audit-event.ts';
+import { renderEvent } from '../render-event.ts';
+import { type AuditEvent } from '../audit-event.ts';
 import { readEvent } from '../stored-event.ts';
 import { BlockTerms, type ShortRecord } from './terms.ts';
 

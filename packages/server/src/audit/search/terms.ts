@@ -4,7 +4,8 @@
  * Ids, actors and decisions are words of a record, and need no terms of their own.
  */
 import { isIPv4 } from 'node:net';
-import { type AuditFilter, type FoundEvent, plainAddress } from './filter.ts';
+import { type FoundEvent } from '../reading/found-event.ts';
+import { type AuditFilter, plainAddress } from './filter.ts';
 import { addTexts, splitWords, textsOf } from './words.ts';
 
 /** The record of a call in its short form, as JSON gives it: most of a log, and ten times as fast as any record. */

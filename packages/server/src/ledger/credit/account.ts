@@ -4,7 +4,7 @@
  * entered a second time: it is posted on the account's balances like on those of a budget, as a whole and by day.
  */
 import type { Id, Nanos } from '@keyfold/protocol';
-import type { Hold } from '../reservation.ts';
+import type { Hold } from '../hold.ts';
 import { UTC, periodStartMs } from '../period.ts';
 
 export interface CreditAccount {

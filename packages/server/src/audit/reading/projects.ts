@@ -1,7 +1,7 @@
 /** Which project a record is about: it names keys, and each key is in a project for as long as it lives. */
 import { ID_PREFIXES } from '@keyfold/protocol';
 import type { DatabaseReader } from '../../storage/reader.ts';
-import { type FoundEvent, keysIn } from '../search/filter.ts';
+import { type FoundEvent, keysIn } from './found-event.ts';
 import type { StoredEvent } from '../stored-event.ts';
 
 const KEYS_KNOWN_MAX = 20_000;

@@ -1,6 +1,6 @@
 /** Makes of the id of an event a place in every chain: an id says one chain alone, and its record when it was. */
 import type { Place } from '../place.ts';
-import type { LogParts } from './follower.ts';
+import type { LogParts } from './log-parts.ts';
 import type { ChainEdge } from './record-source.ts';
 
 /** A chain that the place does not name comes to where it was at the time of the earliest record that the place does. */
