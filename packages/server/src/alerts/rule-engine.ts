@@ -10,17 +10,19 @@ import { eventMatches, eventSubject, isAbout, isKeyId, refusedKey } from './judg
 import { judgeSpike, judgeThreshold } from './judge-spend.ts';
 import { type Judgement, countOf, isFirst, requestOf, sightingIn } from './judgement.ts';
 import type { Finding, KeyFacts, Measured, Rule, Sighting, SightingKind } from './rule.ts';
-import { windowMsOf } from './rule.ts';
+import { renderVersion, windowMsOf } from './rule.ts';
 import { type KnownSightings, SightingMemory } from './sighting-memory.ts';
 import { SlidingSum } from './sliding-sum.ts';
 import { SpendReader } from './spend.ts';
 import { type RulesOf, type Subject, type Watched, type WatchedKey } from './watched-key.ts';
-import { pauseOf, sortRules, watchKey } from './watched-key.ts';
+import { nameOf, sortRules, watchKey } from './watched-key.ts';
 
 /** One for each rule and key that it is about; beyond it the one that was used longest ago begins anew. */
 const WINDOWS_MAX = 20_000;
 const FIRED_MAX = 50_000;
 const KEYS_MAX = 10_000;
+/** Before the name of what was found already; a name alone is of what was counted. */
+const PAUSE = 'found ';
 
 /** What is known is answered at once: most records are judged without waiting for anything. */
 export interface EnginePorts {
@@ -130,9 +132,9 @@ export class RuleEngine {
       const watched = asksFacts ? this.#watch(subject, rules, found) : undefined;
       if (watched === WAITS) return WAITS;
       if (!isAbout(rule, subject, watched?.facts)) continue;
-      const pause = pauseOf(rule, subject);
       const measured = { event: event.action };
-      this.#find(found, { rule, subject, pause, measured, requestIds: requestOf(event) });
+      const name = nameOf(rule, subject);
+      this.#find(found, { rule, subject, name, measured, requestIds: requestOf(event) });
     }
     return undefined;
   }
@@ -146,8 +148,7 @@ export class RuleEngine {
       const measured = this.#measure(watched, subject.id, found);
       if (measured === WAITS) return WAITS;
       if (measured === undefined || mode === 'learn') continue;
-      const { rule, pause } = watched;
-      this.#find(found, { rule, subject: subject.id, pause, ...measured });
+      this.#find(found, { ...watched, subject: subject.id, ...measured });
     }
     return undefined;
   }
@@ -170,7 +171,7 @@ export class RuleEngine {
       if (news === 'new') found.fresh.push(sighting);
       // Where no rule may speak now, it is known from here on all the same.
       const speaks = watched.some(
-        ({ rule, pause }) => rule.when.kind === `first_seen_${kind}` && !this.#isQuiet(pause, event.timeMs),
+        ({ rule, name }) => rule.when.kind === `first_seen_${kind}` && !this.#isQuiet(name, event.timeMs),
       );
       if (news === 'taught' || !speaks) found.sightings.push(sighting);
     }
@@ -196,7 +197,7 @@ export class RuleEngine {
       case 'denied_burst': {
         if (found.refused === undefined) return undefined;
         const window = this.#windowFor(watched, event.timeMs);
-        if (isFirst(found, watched.window)) window.add(countOf(event), event.timeMs, event.requestId);
+        if (isFirst(found, watched.name)) window.add(countOf(event), event.timeMs, event.requestId);
         const count = Number(window.sumAt(event.timeMs));
         if (count < when.count) return undefined;
         const measured = { refusals: count, limit: when.count, window_seconds: when.windowS };
@@ -223,7 +224,7 @@ export class RuleEngine {
     const window = this.#windowFor(watched, change.atMs);
     // A call from before the window began was never counted in it, so there is nothing to correct.
     if (!window.covers(change.openedAtMs)) return undefined;
-    if (isFirst(found, watched.window)) window.add(change.amount, change.atMs);
+    if (isFirst(found, watched.name)) window.add(change.amount, change.atMs);
     return change.amount > 0n ? window : undefined;
   }
 
@@ -259,24 +260,25 @@ export class RuleEngine {
     return WAITS;
   }
 
-  #find(found: Judgement, of: Pick<Finding, 'rule' | 'subject'> & Found & { readonly pause: string }): void {
-    const { rule, subject, pause, measured, requestIds, sighting } = of;
+  #find(found: Judgement, of: Pick<Finding, 'rule' | 'subject'> & Found & Pick<Watched, 'name'>): void {
+    const { rule, subject, name, measured, requestIds, sighting } = of;
     const { timeMs: atMs } = found.event;
-    if (this.#isQuiet(pause, atMs) || !isFirst(found, pause)) return;
-    this.#quietUntilMs.set(pause, atMs + rule.cooldownS * 1_000);
+    if (this.#isQuiet(name, atMs) || !isFirst(found, `${PAUSE}${name}`)) return;
+    this.#quietUntilMs.set(name, atMs + rule.cooldownS * 1_000);
     found.findings.push({ rule, subject, atMs, measured, requestIds: [...new Set(requestIds)], sighting });
   }
 
-  #isQuiet(pause: string, atMs: number): boolean {
-    return (this.#quietUntilMs.get(pause) ?? -Infinity) > atMs;
+  #isQuiet(name: string, atMs: number): boolean {
+    return (this.#quietUntilMs.get(name) ?? -Infinity) > atMs;
   }
 
-  /** Whoever has fired, this process or another: the pause is the same for all. */
+  /** Whoever has fired, this process or another: the pause is the same for all, until the rule is changed. */
   #remember({ byId }: RulesOf, { target, detail }: StoredEvent): void {
     const rule = byId.get(target);
-    const { subject, found_at: foundAt } = detail;
+    const { subject, found_at: foundAt, rule_updated_at: version } = detail;
     if (rule === undefined || typeof subject !== 'string' || typeof foundAt !== 'string') return;
-    this.#quietUntilMs.set(pauseOf(rule, subject), Date.parse(foundAt) + rule.cooldownS * 1_000);
+    if (version !== renderVersion(rule)) return;
+    this.#quietUntilMs.set(nameOf(rule, subject), Date.parse(foundAt) + rule.cooldownS * 1_000);
   }
 
   /** A key was resumed: what was seen of it up to then counts no more, and no rule is quiet about it. */
@@ -287,7 +289,7 @@ export class RuleEngine {
     for (const [name] of quiet) this.#quietUntilMs.take(name);
   }
 
-  #windowFor({ rule, window: name }: Watched, atMs: number): SlidingSum {
+  #windowFor({ rule, name }: Watched, atMs: number): SlidingSum {
     const known = this.#windows.get(name);
     if (known !== undefined) return known;
     const window = new SlidingSum(windowMsOf(rule.when), atMs);

@@ -70,6 +70,11 @@ export function windowMsOf(when: Condition): number {
   return 'windowS' in when ? when.windowS * 1_000 : 0;
 }
 
+/** Which of its versions a rule is, as firings tell it. */
+export function renderVersion({ updatedAtMs }: Rule): string {
+  return new Date(updatedAtMs).toISOString();
+}
+
 /** What was measured, in words and amounts that may be told. */
 export type Measured = Readonly<Record<string, string | number>>;
 
