@@ -12,6 +12,8 @@ export const RULES_MAX = 100;
 export const SCOPE_IDS_MAX = 100;
 export const WEBHOOKS_OF_RULE_MAX = 10;
 export const ACTIONS_OF_EVENT_MAX = 20;
+/** So far ahead may the clock of a node be that wrote a record; what claims to be later is taken to be from then. */
+export const CLOCK_SKEW_MAX_MS = 5_000;
 /** A rule about firings would fire at itself. */
 export const NEVER_OBSERVED = 'alert.fired';
 
