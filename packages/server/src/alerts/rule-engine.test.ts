@@ -4,7 +4,7 @@ import { type Id, formatUsd, nanos } from '@keyfold/protocol';
 import fc from 'fast-check';
 import type { StoredEvent } from '../audit/stored-event.ts';
 import { FLOOR_NANOS_PER_HOUR } from './baseline.ts';
-import type { Condition, Finding, KeyFacts, Rule } from './rule.ts';
+import { CLOCK_SKEW_MAX_MS, type Condition, type Finding, type KeyFacts, type Rule } from './rule.ts';
 import { type EnginePorts, RuleEngine } from './rule-engine.ts';
 import { TEACHING_CALLS, TEACHING_MS } from './sighting-memory.ts';
 import { BUCKETS } from './sliding-sum.ts';
@@ -69,6 +69,7 @@ function engineWith(rules: readonly Rule[], ports: Partial<EnginePorts> = {}) {
     parentId: undefined,
   };
   const engine = new RuleEngine({
+    nowMs: () => START_MS + 365 * 86_400_000,
     factsOf: () => Promise.resolve(facts),
     baselineOf: () => assert.fail('no baseline is asked for'),
     sightingsOf: () => Promise.resolve({ sinceMs: undefined, calls: 0, values: [] }),
@@ -176,6 +177,32 @@ describe('a rule about spend', () => {
       }),
       { seed: 7, numRuns: 60 },
     );
+  });
+
+  test('counts what several nodes record, although their clocks differ and one jumps ahead', async () => {
+    const { see } = engineWith([ruleOf(threshold(10n * DOLLAR, 10))], { nowMs: () => START_MS });
+    const later = (afterMs: number, node: number) => ({ timeMs: START_MS + afterMs, node });
+    assert.deepEqual(await see(opened('res_1', 1n, later(3_600_000, 2))), []);
+    assert.deepEqual(await see(opened('res_2', 6n * DOLLAR, later(-9_000, 1))), []);
+    const [finding, ...others] = await see(opened('res_3', 4n * DOLLAR, later(0, 1)));
+    assert.deepEqual([finding?.atMs, others], [START_MS, []]);
+  });
+
+  test('is in no pause that lasts longer because a clock was ahead', async () => {
+    let nowMs = START_MS;
+    const { see } = engineWith([ruleOf(threshold(DOLLAR))], { nowMs: () => nowMs });
+    const [finding] = await see(opened('res_1', DOLLAR, { timeMs: START_MS + 3_600_000 }));
+    assert.equal(finding?.atMs, START_MS + CLOCK_SKEW_MAX_MS);
+    nowMs += CLOCK_SKEW_MAX_MS + COOLDOWN_S * 1_000;
+    assert.equal((await see(opened('res_2', DOLLAR, { timeMs: nowMs }))).length, 1);
+  });
+
+  test('corrects nothing in a window that has not counted it', async () => {
+    const { engine, see } = engineWith([ruleOf(threshold(10n * DOLLAR))]);
+    await see(opened('res_1', 9n * DOLLAR));
+    engine.follow([ruleOf(threshold(10n * DOLLAR), { updatedAtMs: 2 })]);
+    assert.deepEqual(await see(opened('res_2', 9n * DOLLAR), settled('res_1', 0n)), []);
+    assert.equal((await see(opened('res_3', DOLLAR))).length, 1);
   });
 
   test('says no more about a key for its pause, and speaks again after it', async () => {

@@ -1,6 +1,6 @@
 /**
- * Judges audit records by the rules: events in, findings out. It writes nothing and reads no clock: the time is that of the
- * records. Records of one node come in their order; those of several nodes may be mixed.
+ * Judges audit records by the rules: events in, findings out. It writes nothing, and the time is that of the records. Records
+ * of one node come in their order; those of several nodes may be mixed.
  */
 import type { StoredEvent } from '../audit/stored-event.ts';
 import { type Nanos, nanos } from '@keyfold/protocol';
@@ -10,20 +10,23 @@ import { eventMatches, eventSubject, isAbout, isKeyId, refusedKey } from './judg
 import { judgeSpike, judgeThreshold } from './judge-spend.ts';
 import { type Judgement, countOf, isFirst, requestOf, sightingIn } from './judgement.ts';
 import type { Finding, KeyFacts, Measured, Rule, Sighting, SightingKind } from './rule.ts';
-import { windowMsOf } from './rule.ts';
+import { CLOCK_SKEW_MAX_MS, windowMsOf } from './rule.ts';
 import { type KnownSightings, SightingMemory } from './sighting-memory.ts';
 import { SlidingSum } from './sliding-sum.ts';
 import { SpendReader } from './spend.ts';
 import { type RulesOf, type Subject, type Watched, type WatchedKey } from './watched-key.ts';
-import { pauseOf, sortRules, watchKey } from './watched-key.ts';
+import { Pauses } from './pauses.ts';
+import { nameOf, sortRules, watchKey } from './watched-key.ts';
 
 /** One for each rule and key that it is about; beyond it the one that was used longest ago begins anew. */
 const WINDOWS_MAX = 20_000;
-const FIRED_MAX = 50_000;
 const KEYS_MAX = 10_000;
+/** Before the name of what was found already; a name alone is of what was counted. */
+const PAUSE = 'found ';
 
 /** What is known is answered at once: most records are judged without waiting for anything. */
 export interface EnginePorts {
+  nowMs(): number;
   factsOf(keyId: string): KeyFacts | undefined | Promise<KeyFacts | undefined>;
   baselineOf(keyId: string, nowMs: number): Baseline | Promise<Baseline>;
   sightingsOf(keyId: string, kind: SightingKind): Promise<KnownSightings>;
@@ -51,8 +54,7 @@ export class RuleEngine {
   readonly #ports: EnginePorts;
   readonly #spend = new SpendReader();
   readonly #windows = new BoundedMap<SlidingSum>(WINDOWS_MAX);
-  /** Until when a rule says no more about a subject. */
-  readonly #quietUntilMs = new BoundedMap<number>(FIRED_MAX);
+  readonly #pauses = new Pauses();
   readonly #sightings: SightingMemory;
   #rules: ReadonlyMap<string, RulesOf> = new Map();
   #keys = new BoundedMap<WatchedKey>(KEYS_MAX);
@@ -73,7 +75,10 @@ export class RuleEngine {
 
   /** Where it throws, or rejects, the record is to be given again before any other of its node. */
   observe(event: StoredEvent, mode: Mode): Judged | Promise<Judged> {
-    const found = this.#begin(event, mode);
+    const latestMs = this.#ports.nowMs() + CLOCK_SKEW_MAX_MS;
+    // Where a clock was ahead, what it said must not push what others say out of the windows, nor make a pause long.
+    const heard = event.timeMs <= latestMs ? event : { ...event, timeMs: latestMs };
+    const found = this.#begin(heard, mode);
     return this.#judge(found) === WAITS ? this.#judgeLater(found) : found;
   }
 
@@ -111,7 +116,8 @@ export class RuleEngine {
     if (event.action === 'key.resumed') this.#restart(event.target, event.timeMs);
     const rules = event.organizationId === undefined ? undefined : this.#rules.get(event.organizationId);
     if (rules === undefined) return undefined;
-    if (event.action === 'alert.fired') this.#remember(rules, event);
+    const fired = event.action === 'alert.fired' ? rules.byId.get(event.target) : undefined;
+    if (fired !== undefined) this.#pauses.remember(fired, event);
     if (key !== undefined && rules.keys.length > 0) {
       const watched = this.#watch(key, rules, found);
       if (watched === WAITS) return WAITS;
@@ -130,9 +136,9 @@ export class RuleEngine {
       const watched = asksFacts ? this.#watch(subject, rules, found) : undefined;
       if (watched === WAITS) return WAITS;
       if (!isAbout(rule, subject, watched?.facts)) continue;
-      const pause = pauseOf(rule, subject);
       const measured = { event: event.action };
-      this.#find(found, { rule, subject, pause, measured, requestIds: requestOf(event) });
+      const name = nameOf(rule, subject);
+      this.#find(found, { rule, subject, name, measured, requestIds: requestOf(event) });
     }
     return undefined;
   }
@@ -146,8 +152,7 @@ export class RuleEngine {
       const measured = this.#measure(watched, subject.id, found);
       if (measured === WAITS) return WAITS;
       if (measured === undefined || mode === 'learn') continue;
-      const { rule, pause } = watched;
-      this.#find(found, { rule, subject: subject.id, pause, ...measured });
+      this.#find(found, { ...watched, subject: subject.id, ...measured });
     }
     return undefined;
   }
@@ -170,7 +175,8 @@ export class RuleEngine {
       if (news === 'new') found.fresh.push(sighting);
       // Where no rule may speak now, it is known from here on all the same.
       const speaks = watched.some(
-        ({ rule, pause }) => rule.when.kind === `first_seen_${kind}` && !this.#isQuiet(pause, event.timeMs),
+        ({ rule, name }) =>
+          rule.when.kind === `first_seen_${kind}` && !this.#pauses.isQuiet(name, event.timeMs),
       );
       if (news === 'taught' || !speaks) found.sightings.push(sighting);
     }
@@ -195,8 +201,8 @@ export class RuleEngine {
       }
       case 'denied_burst': {
         if (found.refused === undefined) return undefined;
-        const window = this.#windowFor(watched, event.timeMs);
-        if (isFirst(found, watched.window)) window.add(countOf(event), event.timeMs, event.requestId);
+        const window = this.#windowFor(watched);
+        if (isFirst(found, watched.name)) window.add(countOf(event), event.timeMs, event.requestId);
         const count = Number(window.sumAt(event.timeMs));
         if (count < when.count) return undefined;
         const measured = { refusals: count, limit: when.count, window_seconds: when.windowS };
@@ -220,10 +226,11 @@ export class RuleEngine {
   #countSpend(watched: Watched, found: Judgement): SlidingSum | undefined {
     const { change } = found;
     if (change === undefined) return undefined;
-    const window = this.#windowFor(watched, change.atMs);
-    // A call from before the window began was never counted in it, so there is nothing to correct.
+    const window = this.#windowFor(watched, change.place);
     if (!window.covers(change.openedAtMs)) return undefined;
-    if (isFirst(found, watched.window)) window.add(change.amount, change.atMs);
+    // A call from before the window began was never counted in it, so there is nothing to take away.
+    if (change.amount < 0n && change.openedPlace < window.place) return undefined;
+    if (isFirst(found, watched.name)) window.add(change.amount, change.atMs);
     return change.amount > 0n ? window : undefined;
   }
 
@@ -259,38 +266,25 @@ export class RuleEngine {
     return WAITS;
   }
 
-  #find(found: Judgement, of: Pick<Finding, 'rule' | 'subject'> & Found & { readonly pause: string }): void {
-    const { rule, subject, pause, measured, requestIds, sighting } = of;
+  #find(found: Judgement, of: Pick<Finding, 'rule' | 'subject'> & Found & Pick<Watched, 'name'>): void {
+    const { rule, subject, name, measured, requestIds, sighting } = of;
     const { timeMs: atMs } = found.event;
-    if (this.#isQuiet(pause, atMs) || !isFirst(found, pause)) return;
-    this.#quietUntilMs.set(pause, atMs + rule.cooldownS * 1_000);
+    if (this.#pauses.isQuiet(name, atMs) || !isFirst(found, `${PAUSE}${name}`)) return;
+    this.#pauses.begin(name, rule, atMs);
     found.findings.push({ rule, subject, atMs, measured, requestIds: [...new Set(requestIds)], sighting });
-  }
-
-  #isQuiet(pause: string, atMs: number): boolean {
-    return (this.#quietUntilMs.get(pause) ?? -Infinity) > atMs;
-  }
-
-  /** Whoever has fired, this process or another: the pause is the same for all. */
-  #remember({ byId }: RulesOf, { target, detail }: StoredEvent): void {
-    const rule = byId.get(target);
-    const { subject, found_at: foundAt } = detail;
-    if (rule === undefined || typeof subject !== 'string' || typeof foundAt !== 'string') return;
-    this.#quietUntilMs.set(pauseOf(rule, subject), Date.parse(foundAt) + rule.cooldownS * 1_000);
   }
 
   /** A key was resumed: what was seen of it up to then counts no more, and no rule is quiet about it. */
   #restart(keyId: string, atMs: number): void {
     for (const [name, window] of this.#windows.entries())
       if (name.endsWith(` ${keyId}`)) window.restart(atMs);
-    const quiet = [...this.#quietUntilMs.entries()].filter(([name]) => name.endsWith(` ${keyId}`));
-    for (const [name] of quiet) this.#quietUntilMs.take(name);
+    this.#pauses.forget(keyId);
   }
 
-  #windowFor({ rule, window: name }: Watched, atMs: number): SlidingSum {
+  #windowFor({ rule, name }: Watched, place = 0): SlidingSum {
     const known = this.#windows.get(name);
     if (known !== undefined) return known;
-    const window = new SlidingSum(windowMsOf(rule.when), atMs);
+    const window = new SlidingSum(windowMsOf(rule.when), place);
     this.#windows.set(name, window);
     return window;
   }

@@ -12,6 +12,8 @@ export const RULES_MAX = 100;
 export const SCOPE_IDS_MAX = 100;
 export const WEBHOOKS_OF_RULE_MAX = 10;
 export const ACTIONS_OF_EVENT_MAX = 20;
+/** So far ahead may the clock of a node be that wrote a record; what claims to be later is taken to be from then. */
+export const CLOCK_SKEW_MAX_MS = 5_000;
 /** A rule about firings would fire at itself. */
 export const NEVER_OBSERVED = 'alert.fired';
 
@@ -68,6 +70,11 @@ export interface KeyFacts {
 
 export function windowMsOf(when: Condition): number {
   return 'windowS' in when ? when.windowS * 1_000 : 0;
+}
+
+/** Which of its versions a rule is, as firings tell it. */
+export function renderVersion({ updatedAtMs }: Rule): string {
+  return new Date(updatedAtMs).toISOString();
 }
 
 /** What was measured, in words and amounts that may be told. */

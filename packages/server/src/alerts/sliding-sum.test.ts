@@ -16,7 +16,7 @@ describe('a sum over a window', () => {
     fc.assert(
       fc.property(fc.integer({ min: 10_000, max: 600_000 }), additions, (windowMs, steps) => {
         const beganMs = 1_795_000_000_000;
-        const sum = new SlidingSum(windowMs, beganMs);
+        const sum = new SlidingSum(windowMs);
         const all: { atMs: number; amount: bigint }[] = [];
         let nowMs = beganMs;
         for (const { afterMs, amount } of steps) {
@@ -35,9 +35,9 @@ describe('a sum over a window', () => {
   });
 
   test('keeps a bounded number of buckets, however many additions there are', () => {
-    const sum = new SlidingSum(60_000, 0);
+    const sum = new SlidingSum(60_000);
     for (let atMs = 0; atMs < 600_000; atMs += 10) sum.add(1n, atMs);
-    assert.ok(sum.size <= BUCKETS + 1, String(sum.size));
+    assert.ok(sum.size <= 2 * (BUCKETS + 1), String(sum.size));
     assert.ok(sum.requestIds.length === 0);
     for (let request = 0; request < 100; request++) sum.add(1n, 600_000, `req_${request}`);
     assert.equal(sum.requestIds.at(-1), 'req_99');
@@ -45,7 +45,7 @@ describe('a sum over a window', () => {
   });
 
   test('takes what is added out of order where it belongs, and what is corrected from where it was', () => {
-    const sum = new SlidingSum(60_000, 0);
+    const sum = new SlidingSum(60_000);
     sum.add(5n, 100_000);
     sum.add(7n, 50_000);
     assert.equal(sum.sumAt(100_000), 12n);
@@ -53,10 +53,11 @@ describe('a sum over a window', () => {
     assert.equal(sum.sumAt(100_000), 5n);
     sum.add(9n, 30_000);
     assert.equal(sum.sumAt(100_000), 5n, 'what is older than the window does not count');
+    assert.equal(sum.sumAt(70_000), 9n, 'but for a window that ends earlier');
   });
 
   test('begins anew after a restart, and knows nothing of what was before', () => {
-    const sum = new SlidingSum(60_000, 0);
+    const sum = new SlidingSum(60_000);
     sum.add(5n, 1_000);
     sum.restart(2_000);
     sum.add(5n, 2_000);

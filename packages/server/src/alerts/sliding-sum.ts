@@ -1,4 +1,7 @@
-/** A sum over the last stretch of time, in buckets: never more than what that stretch holds, and less by at most one bucket. */
+/**
+ * A sum over a stretch of time, in buckets: never more than what that stretch holds, and less by at most one bucket. Records
+ * of several nodes do not come in the order of their times, so that what has left the window is kept for one window more.
+ */
 
 /** Of one window. What is summed lags behind by at most a window's sixtieth. */
 export const BUCKETS = 60;
@@ -12,20 +15,23 @@ interface Bucket {
 export class SlidingSum {
   readonly windowMs: number;
   readonly bucketMs: number;
-  /** What is older was never counted here. */
-  #beganMs: number;
-  /** In the order of time; those that have left the window are dropped. */
+  /** Of what was first seen when it began, among all that is seen. */
+  readonly place: number;
+  /** What is older does not count. */
+  #beganMs = -Infinity;
+  /** Of the window that ends at the latest time, in the order of time. */
   #buckets: Bucket[] = [];
-  /** Of all buckets. */
+  /** Those of the window before it. */
+  #past: Bucket[] = [];
+  /** Of `#buckets`. */
   #sum = 0n;
-  #latestMs: number;
+  #latestMs = -Infinity;
   readonly #requestIds: string[] = [];
 
-  constructor(windowMs: number, beganMs: number) {
+  constructor(windowMs: number, place = 0) {
     this.windowMs = windowMs;
+    this.place = place;
     this.bucketMs = Math.ceil(windowMs / BUCKETS);
-    this.#beganMs = beganMs;
-    this.#latestMs = beganMs;
   }
 
   /** The newest requests that added to it, oldest first. */
@@ -35,7 +41,7 @@ export class SlidingSum {
 
   /** Buckets that are kept. */
   get size(): number {
-    return this.#buckets.length;
+    return this.#buckets.length + this.#past.length;
   }
 
   /** True where what happened then is counted here. */
@@ -50,22 +56,24 @@ export class SlidingSum {
       if (this.#requestIds.length >= REQUESTS_KEPT) this.#requestIds.shift();
       this.#requestIds.push(requestId);
     }
-    this.#latestMs = Math.max(this.#latestMs, atMs);
+    this.#moveTo(atMs);
     const slot = Math.floor(atMs / this.bucketMs);
-    let place = this.#buckets.length;
-    while (place > 0 && (this.#buckets[place - 1]?.slot ?? 0) > slot) place--;
-    const bucket = this.#buckets[place - 1];
-    if (bucket?.slot === slot) bucket.amount += amount;
-    else if (place === this.#buckets.length) this.#buckets.push({ slot, amount });
-    else this.#buckets.splice(place, 0, { slot, amount });
-    this.#sum += amount;
-    this.#drop(this.#latestMs);
+    const isPast = this.#hasLeft(slot, this.#latestMs);
+    if (isPast && this.#hasLeft(slot, this.#latestMs - this.windowMs)) return;
+    addTo(isPast ? this.#past : this.#buckets, slot, amount);
+    if (!isPast) this.#sum += amount;
   }
 
-  /** What was added within the window that ends then, or at the latest addition where that is later. */
+  /** What was added within the window that ends then, or within the one that ends at the latest time where that is more. */
   sumAt(nowMs: number): bigint {
-    this.#drop(Math.max(nowMs, this.#latestMs));
-    return this.#sum;
+    this.#moveTo(nowMs);
+    if (nowMs === this.#latestMs) return this.#sum;
+    const endSlot = Math.floor(nowMs / this.bucketMs);
+    let sum = 0n;
+    for (const buckets of [this.#past, this.#buckets])
+      for (const { slot, amount } of buckets)
+        if (slot <= endSlot && !this.#hasLeft(slot, nowMs)) sum += amount;
+    return sum > this.#sum ? sum : this.#sum;
   }
 
   /** Begins anew after this time: nothing up to it counts any more. */
@@ -73,19 +81,42 @@ export class SlidingSum {
     this.#beganMs = afterMs + 1;
     this.#latestMs = this.#beganMs;
     this.#buckets = [];
+    this.#past = [];
     this.#sum = 0n;
     this.#requestIds.length = 0;
   }
 
-  /** A bucket that the window does not hold as a whole is gone. */
-  #drop(nowMs: number): void {
-    const beforeMs = nowMs - this.windowMs;
+  /** A bucket that the window does not hold as a whole has left it. */
+  #hasLeft(slot: number, endMs: number): boolean {
+    return slot * this.bucketMs <= endMs - this.windowMs;
+  }
+
+  #moveTo(nowMs: number): void {
+    if (nowMs <= this.#latestMs) return;
+    this.#latestMs = nowMs;
+    for (const bucket of this.#take(this.#buckets, nowMs)) {
+      this.#sum -= bucket.amount;
+      this.#past.push(bucket);
+    }
+    this.#take(this.#past, nowMs - this.windowMs);
+  }
+
+  /** Those that have left a window that ends then. */
+  #take(buckets: Bucket[], endMs: number): readonly Bucket[] {
     let gone = 0;
-    for (const { slot, amount } of this.#buckets) {
-      if (slot * this.bucketMs > beforeMs) break;
-      this.#sum -= amount;
+    for (const { slot } of buckets) {
+      if (!this.#hasLeft(slot, endMs)) break;
       gone++;
     }
-    if (gone > 0) this.#buckets.splice(0, gone);
+    return gone === 0 ? [] : buckets.splice(0, gone);
   }
+}
+
+function addTo(buckets: Bucket[], slot: number, amount: bigint): void {
+  let place = buckets.length;
+  while (place > 0 && (buckets[place - 1]?.slot ?? 0) > slot) place--;
+  const bucket = buckets[place - 1];
+  if (bucket?.slot === slot) bucket.amount += amount;
+  else if (place === buckets.length) buckets.push({ slot, amount });
+  else buckets.splice(place, 0, { slot, amount });
 }

@@ -17,15 +17,20 @@ export interface SpendChange {
   readonly atMs: number;
   /** When its call was opened. */
   readonly openedAtMs: number;
+  /** Its own, and that of the opening, in the order in which records were read. */
+  readonly place: number;
+  readonly openedPlace: number;
 }
 
 interface OpenCall {
   readonly held: Nanos;
   readonly atMs: number;
+  readonly place: number;
 }
 
 export class SpendReader {
   readonly #open = new BoundedMap<OpenCall>(OPEN_CALLS_MAX);
+  #place = 0;
 
   /**
    * A call counts when it is opened, by what is held for it. What it did not cost is taken away there; what it cost beyond
@@ -35,15 +40,17 @@ export class SpendReader {
     if (event.action === 'call.opened') {
       const held = amountOf(event.detail['held_usd']);
       const atMs = event.timeMs;
-      this.#open.set(event.target, { held, atMs });
-      return { amount: held, atMs, openedAtMs: atMs };
+      const place = ++this.#place;
+      this.#open.set(event.target, { held, atMs, place });
+      return { amount: held, atMs, openedAtMs: atMs, place, openedPlace: place };
     }
     if (!ENDINGS.includes(event.action)) return undefined;
     const call = this.#open.take(event.target);
     if (call === undefined) return undefined;
     const amount = amountOf(event.costUsd) - call.held;
     if (amount === 0n) return undefined;
-    return { amount, atMs: amount < 0n ? call.atMs : event.timeMs, openedAtMs: call.atMs };
+    const atMs = amount < 0n ? call.atMs : event.timeMs;
+    return { amount, atMs, openedAtMs: call.atMs, place: ++this.#place, openedPlace: call.place };
   }
 }
 

@@ -2,12 +2,11 @@
 import { isAbout } from './judge-event.ts';
 import { type KeyFacts, type Rule, SIGHTING_KINDS, type SightingKind } from './rule.ts';
 
-/** A rule and a key that it is about. The names are built once, since they are looked up for every record. */
+/** A rule and a key that it is about. The name is built once, since it is looked up for every record. */
 export interface Watched {
   readonly rule: Rule;
-  /** A rule that was changed counts anew. */
-  readonly window: string;
-  readonly pause: string;
+  /** Of its window, and of its pause. */
+  readonly name: string;
 }
 
 export interface Subject {
@@ -50,19 +49,16 @@ export function watchKey(keyId: string, facts: KeyFacts, rules: readonly Rule[])
   return { facts, subjects: [subject, subjectOf(keyId, facts, named)] };
 }
 
-export function pauseOf({ id }: Rule, subject: string): string {
-  return `${id} ${subject}`;
+/** A rule that was changed is another: it counts anew, and is not quiet for what it said before. */
+export function nameOf({ id, updatedAtMs }: Rule, subject: string): string {
+  return `${id} ${updatedAtMs} ${subject}`;
 }
 
 function subjectOf(id: string, facts: KeyFacts, rules: readonly Rule[]): Subject {
   const about = rules.filter((rule) => isAbout(rule, id, facts));
   return {
     id,
-    watched: about.map((rule) => ({
-      rule,
-      window: `${rule.id} ${rule.updatedAtMs} ${id}`,
-      pause: pauseOf(rule, id),
-    })),
+    watched: about.map((rule) => ({ rule, name: nameOf(rule, id) })),
     sightings: SIGHTING_KINDS.filter((kind) =>
       about.some(({ when }) => when.kind === `first_seen_${kind}`),
     ).map((kind) => ({ kind, name: `${kind} ${id}` })),

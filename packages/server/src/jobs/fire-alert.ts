@@ -7,7 +7,7 @@ import { breakerAfter, describeBreaker, type Done } from '../alerts/break-key.ts
 import type { DeliveryStore } from '../alerts/delivery-store.ts';
 import type { Firing, FiringStore } from '../alerts/firing-store.ts';
 import { isKeyId } from '../alerts/judge-event.ts';
-import type { Finding, Rule } from '../alerts/rule.ts';
+import { type Finding, type Rule, renderVersion } from '../alerts/rule.ts';
 import type { RuleStore } from '../alerts/rule-store.ts';
 import type { SightingStore } from '../alerts/sighting-store.ts';
 import type { WebhookStore } from '../alerts/webhook-store.ts';
@@ -42,7 +42,10 @@ export interface FireRooms {
   readonly authenticator: { forget(): void };
 }
 
-/** Resolves once it has fired, or need not: it has fired about the same before, or the rule is no more. Else throws. */
+/**
+ * Resolves once it has fired, or need not: it has fired about the same before, or the rule is no more, or no more the one by
+ * which it was found. Else throws.
+ */
 export async function fireAlert(rooms: FireRooms, finding: Finding): Promise<void> {
   for (let round = 0; round < ROUNDS_MAX; round++) if (await tryToFire(rooms, finding)) return;
   throw new Fault('unavailable', { internal: `rule ${finding.rule.id} could not fire: others were faster` });
@@ -53,7 +56,9 @@ async function tryToFire(rooms: FireRooms, finding: Finding): Promise<boolean> {
   const current = await rooms.alertRules.find(rule.id);
   const last = await rooms.firings.findLast(rule.id, subject);
   const remembered = sighting === undefined ? [] : rooms.sightings.rememberSteps(sighting);
-  if (current?.isEnabled !== true || isInPause(current, { last, atMs: finding.atMs })) {
+  // What was found by a rule as it was before is nothing that the rule as it is now may act on.
+  const isHeld = current?.isEnabled === true && current.updatedAtMs === rule.updatedAtMs;
+  if (!isHeld || isInPause(current, { last, atMs: finding.atMs })) {
     if (remembered.length > 0) await rooms.database.commit({ steps: remembered });
     return true;
   }
@@ -74,6 +79,7 @@ async function tryToFire(rooms: FireRooms, finding: Finding): Promise<boolean> {
     detail: {
       rule: current.name,
       kind: current.when.kind,
+      rule_updated_at: renderVersion(current),
       done,
       ...finding.measured,
       request_ids: finding.requestIds,
@@ -93,15 +99,13 @@ async function tryToFire(rooms: FireRooms, finding: Finding): Promise<boolean> {
   return true;
 }
 
-/** It has fired about this a moment ago, and nobody has resumed the key since. */
-function isInPause(
-  { cooldownS }: Rule,
-  of: { readonly last: Firing | undefined; readonly atMs: number },
-): boolean {
+/** It has fired about this a moment ago, as it is now, and nobody has resumed the key since. */
+function isInPause(rule: Rule, of: { readonly last: Firing | undefined; readonly atMs: number }): boolean {
   const { last, atMs } = of;
   if (last === undefined) return false;
   if (last.clearedAtMs !== undefined) return atMs <= last.clearedAtMs;
-  return atMs < last.atMs + cooldownS * 1_000;
+  if (last.detail['rule_updated_at'] !== renderVersion(rule)) return false;
+  return atMs < last.atMs + rule.cooldownS * 1_000;
 }
 
 /** The revision is raised: calls that are being decided are decided again, and no cache knows the key as it was. */
@@ -124,6 +128,7 @@ function firedEvent(firing: Firing, { rule, measured, requestIds }: Finding) {
   const detail: AuditDetail = {
     rule: rule.name,
     kind: rule.when.kind,
+    rule_updated_at: renderVersion(rule),
     subject: firing.subject,
     found_at: new Date(firing.atMs).toISOString(),
     firing_id: firing.id,
@@ -152,7 +157,7 @@ async function deliverySteps(
   const enabled = await rooms.webhooks.listEnabled(organizationId, (error) =>
     rooms.telemetry.jobFailed('fire alerts', error),
   );
-  const { rule: name, kind, ...told } = firing.detail;
+  const { rule: name, kind, rule_updated_at: _version, ...told } = firing.detail;
   const body = JSON.stringify({
     type: 'alert.fired',
     timestamp: new Date(firing.atMs).toISOString(),

@@ -4,6 +4,7 @@ import { nanos } from '@keyfold/protocol';
 import { breakerAfter } from '../../src/alerts/break-key.ts';
 import { readSightings } from '../../src/alerts/sighting-store.ts';
 import { TEACHING_MS } from '../../src/alerts/sighting-memory.ts';
+import { fireAlert } from '../../src/jobs/fire-alert.ts';
 import { ALERTS_KEPT_MS, pruneAlerts } from '../../src/jobs/prune-alerts.ts';
 import type { Database } from '../../src/storage/database.ts';
 import { DATABASE_KINDS, type DatabasePlace } from '../databases.ts';
@@ -204,6 +205,39 @@ for (const kind of DATABASE_KINDS) {
       await house.follow();
       assert.equal((await house.keyNow(key)).breaker?.state, 'suspended');
       assert.equal((await house.firingsOf(rule)).length, 2);
+    });
+
+    test('is not kept from happening by what the rule said before it was changed', async () => {
+      const key = await house.newKey();
+      const when = { kind: 'event', actions: ['key.updated'] } as const;
+      const rule = await house.newRule(when, ONE_KEY(key.id));
+      const happen = () =>
+        house.audit.record({
+          action: 'key.updated',
+          actor: 'key_admin',
+          target: key.id,
+          decision: 'allowed',
+          organizationId: key.organizationId,
+        });
+      await happen();
+      await house.follow();
+      assert.equal((await house.firingsOf(rule)).length, 1);
+      const updatedAtMs = rule.updatedAtMs + 1;
+      const changed = { ...rule, action: { kind: 'suspend' }, cooldownS: 10, updatedAtMs } as const;
+      await database.commit({ steps: [house.alertRules.replaceStep(changed, rule.updatedAtMs)] });
+      // Found by the rule as it was: its new action is not for that.
+      const old = { atMs: clock.nowMs(), measured: {}, requestIds: [], sighting: undefined };
+      await fireAlert(house, { ...old, rule, subject: key.id });
+      assert.equal((await house.keyNow(key)).breaker, undefined);
+      house.alertRules.forget();
+      await happen();
+      await house.follow();
+      // Also for one that starts now and reads it all again.
+      house.restart();
+      await happen();
+      await house.follow();
+      assert.equal((await house.firingsOf(rule)).length, 2);
+      assert.equal((await house.keyNow(key)).breaker?.state, 'suspended');
     });
 
     test('tells of an admin key and leaves it alone', async () => {

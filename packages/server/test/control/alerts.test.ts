@@ -43,8 +43,16 @@ describeOnEachDatabase('the API of alerts', (keyfold) => {
     assert.equal((await keyfold().request('DELETE', path, undefined, keyfold().strangerKey)).status, 404);
     assert.equal((await keyfold().request('DELETE', path)).status, 204);
     assertProblem(await keyfold().request('DELETE', path), { status: 404, code: 'not_found' });
-    for (const action of ['created', 'updated', 'deleted'])
-      await findEvent(keyfold(), { action: `alert_rule.${action}`, target: textAt(made, 'id') });
+    const target = textAt(made, 'id');
+    const created = await findEvent(keyfold(), { action: 'alert_rule.created', target });
+    assert.partialDeepStrictEqual(created['detail'], { kind: 'spend_threshold', webhook_ids: [] });
+    const updated = await findEvent(keyfold(), { action: 'alert_rule.updated', target });
+    assert.deepEqual(updated['detail'], {
+      before: { 'action.kind': 'none', 'action.requests_per_minute': null, enabled: true },
+      after: { 'action.kind': 'throttle', 'action.requests_per_minute': 6, enabled: false },
+    });
+    const deleted = await findEvent(keyfold(), { action: 'alert_rule.deleted', target });
+    assert.partialDeepStrictEqual(deleted['detail'], { name: 'threshold', enabled: false });
   });
 
   test('what a rule names must be there, and within its bounds', async () => {
@@ -93,8 +101,14 @@ describeOnEachDatabase('the API of alerts', (keyfold) => {
     const secret = textAt(made, 'secret');
     assert.match(secret, /^whsec_/);
     const event = await findEvent(keyfold(), { action: 'webhook.created', target: textAt(made, 'id') });
-    assert.deepEqual(event['detail'], { name: 'pager', origin: 'https://example.org' });
+    assert.partialDeepStrictEqual(event['detail'], { name: 'pager', origin: 'https://example.org' });
     const one = `${path}/${textAt(made, 'id')}`;
+    await keyfold().request('PATCH', one, { url: 'https://example.org/elsewhere' });
+    const moved = await findEvent(keyfold(), { action: 'webhook.updated', target: textAt(made, 'id') });
+    const { before, after } = moved['detail'] as Record<string, Record<string, unknown>>;
+    assert.match(String(before?.['url']), /^hmac:/);
+    assert.notEqual(after?.['url'], before?.['url'], 'another path is another receiver');
+    assert.doesNotMatch(JSON.stringify(moved), /elsewhere|hooks/);
     assert.ok(!(await keyfold().request('GET', one)).text.includes(secret));
     const rotated = await keyfold().request('POST', `${one}/rotate`);
     assert.notEqual(textAt(rotated, 'secret'), secret);

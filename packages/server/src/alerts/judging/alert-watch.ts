@@ -50,6 +50,7 @@ export class AlertWatch implements AuditObserver {
     this.#clock = parts.clock;
     this.#link = parts.link;
     this.#engine = new RuleEngine({
+      nowMs: () => parts.clock.nowMs(),
       factsOf: (keyId) => history.factsOf(keyId),
       baselineOf: (keyId, nowMs) => history.baselineOf(keyId, nowMs),
       sightingsOf: (keyId, kind) => readSightings(parts.reader, keyId, kind),

@@ -9,6 +9,7 @@ import type { NewId } from '../../kernel/new-id.ts';
 import type { Principal } from '../../keys/key.ts';
 import type { KeyStore } from '../../keys/key-store.ts';
 import type { ProjectStore } from '../../tenants/project-store.ts';
+import { describeChange } from '../describe-change.ts';
 import { type Change, type Endpoint, defineEndpoint, ok } from '../endpoint.ts';
 import { cutPage, renderPage } from '../list-page.ts';
 import { idParams, listOf, listQuery } from '../schemas.ts';
@@ -93,15 +94,7 @@ export function ruleEndpoints(rooms: RuleRooms): Endpoint[] {
       summary: 'Delete an alert rule. What it has done to keys stays until they are resumed.',
       params: idParams,
       response: { status: 204 },
-      handle: ({ principal, params }) =>
-        Promise.resolve({
-          steps: [rooms.alertRules.removeStep(principal.key.organizationId, params.id)],
-          events: [{ action: 'alert_rule.deleted', target: params.id }],
-          isAdditive: true,
-          refusals: [new Denial('not_found')],
-          afterwards: () => rooms.alertRules.forget(),
-          reply: { status: 204, body: undefined },
-        }),
+      handle: ({ principal, params }) => deleteRule(rooms, principal, params.id),
     }),
   ];
 }
@@ -167,10 +160,32 @@ async function updateRule(
   if (refused !== undefined) return refused;
   return {
     steps: [rooms.alertRules.replaceStep(rule, before.updatedAtMs)],
-    events: [{ action: 'alert_rule.updated', target: rule.id, detail: describe(rule) }],
+    events: [
+      {
+        action: 'alert_rule.updated',
+        target: rule.id,
+        detail: describeChange(renderRule(before), renderRule(rule)),
+      },
+    ],
     isAdditive: true,
     afterwards: () => rooms.alertRules.forget(),
     reply: ok(renderRule(rule)),
+  };
+}
+
+async function deleteRule(rooms: RuleRooms, { key }: Principal, id: string): Promise<Change> {
+  // Of one that was edited outside Keyfold nothing is vouched for, and it can be deleted all the same.
+  const rule = await rooms.alertRules.find(id);
+  const isOwn = rule?.organizationId === key.organizationId;
+  return {
+    steps: [rooms.alertRules.removeStep(key.organizationId, id)],
+    events: [
+      { action: 'alert_rule.deleted', target: id, detail: isOwn ? describe(rule) : { was_edited: true } },
+    ],
+    isAdditive: true,
+    refusals: [new Denial('not_found')],
+    afterwards: () => rooms.alertRules.forget(),
+    reply: { status: 204, body: undefined },
   };
 }
 
@@ -208,7 +223,7 @@ async function isThere(
   return found !== undefined;
 }
 
-function describe({ name, scope, scopeIds, when, action, isEnabled }: Rule) {
+function describe({ name, scope, scopeIds, when, webhookIds, action, cooldownS, isEnabled }: Rule) {
   const throttle = action.kind === 'throttle' ? { requests_per_minute: action.requestsPerMinute } : {};
   return {
     name,
@@ -217,6 +232,8 @@ function describe({ name, scope, scopeIds, when, action, isEnabled }: Rule) {
     kind: (when satisfies Condition).kind,
     action: action.kind,
     ...throttle,
+    webhook_ids: webhookIds,
+    cooldown_seconds: cooldownS,
     enabled: isEnabled,
   };
 }

@@ -14,6 +14,7 @@ import { Denial } from '../../kernel/denial.ts';
 import type { NewId } from '../../kernel/new-id.ts';
 import type { RandomSource } from '../../kernel/random.ts';
 import type { Principal } from '../../keys/key.ts';
+import type { AuditMac } from '../../sealing/audit-mac.ts';
 import { renderWebhookSecret } from '../../upstream/post-webhook.ts';
 import type { WebhookPools } from '../../upstream/webhook-pools.ts';
 import { type Change, ok } from '../endpoint.ts';
@@ -28,6 +29,7 @@ export interface WebhookRooms {
   readonly clock: Clock;
   readonly newId: NewId;
   readonly random: RandomSource;
+  readonly auditMac: AuditMac;
 }
 
 const SECRET_BYTES = 32;
@@ -67,7 +69,7 @@ export async function createWebhook(
       {
         action: 'webhook.created',
         target: webhook.id,
-        detail: { name: body.name, origin: originOf(webhook) },
+        detail: describe(rooms, webhook),
       },
     ],
     isAdditive: true,
@@ -95,10 +97,7 @@ export function updateWebhook(
     event: {
       action: 'webhook.updated',
       target: webhook.id,
-      detail: {
-        before: { name: before.name, origin: originOf(before), enabled: before.disabledAtMs === undefined },
-        after: { name: webhook.name, origin: originOf(webhook), enabled: isEnabled },
-      },
+      detail: { before: describe(rooms, before), after: describe(rooms, webhook) },
     },
   });
 }
@@ -150,7 +149,7 @@ export async function deleteWebhook(rooms: WebhookRooms, webhook: SealedWebhook)
       rooms.webhooks.removeStep(webhook.id),
       rooms.deliveries.giveUpStep(webhook.id, { error: 'webhook_deleted', nowMs: rooms.clock.nowMs() }),
     ],
-    events: [{ action: 'webhook.deleted', target: webhook.id, detail: { name: webhook.name } }],
+    events: [{ action: 'webhook.deleted', target: webhook.id, detail: describe(rooms, webhook) }],
     isAdditive: true,
     afterwards: () => rooms.webhookPools.forget(webhook.id),
     reply: { status: 204, body: undefined },
@@ -172,7 +171,8 @@ function secretsOf({ webhooks, clock }: WebhookRooms, webhook: SealedWebhook): W
   return { current, previous: { key: previous, untilMs: webhook.previous.untilMs } };
 }
 
-/** For the audit log: the path of a receiver's URL may be known to few. */
-function originOf({ url }: Webhook): string {
-  return URL.canParse(url) ? new URL(url).origin : '';
+/** For the audit log: the path of a receiver's URL may be known to few, and another path is another receiver. */
+function describe({ auditMac }: WebhookRooms, { name: called, url: target, disabledAtMs }: Webhook) {
+  const origin = URL.canParse(target) ? new URL(target).origin : '';
+  return { name: called, origin, url: auditMac.of(target), enabled: disabledAtMs === undefined };
 }
