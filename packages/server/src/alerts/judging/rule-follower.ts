@@ -78,14 +78,16 @@ export class RuleFollower {
     this.#hasBegun ||= edges.length > 0;
     for (const { node, last } of edges) {
       if ((this.#given.get(node) ?? 0) >= last) continue;
-      await this.#givePage(node);
+      await this.#givePage(node, last);
       await this.#settle();
     }
   }
 
-  async #givePage(node: number): Promise<void> {
+  async #givePage(node: number, last: number): Promise<void> {
     const { source, observer } = this.#parts;
     const page = await source.readAfter(node, this.#given.get(node) ?? 0, PAGE_RECORDS);
+    // What was there a moment ago is gone: there is nothing to wait for.
+    if (page.length === 0) this.#given.set(node, last);
     for (const row of page) {
       const event = observer.wants(row.record) ? this.#read(node, row) : undefined;
       const observed = event === undefined ? undefined : observer.observe(event);
