@@ -70,7 +70,11 @@ export class DeliveryStore {
   /** The oldest that is due of each webhook that is not `busy`; so one that is slow keeps nobody else waiting. */
   async listDue(
     nowMs: number,
-    of: { readonly busy: readonly string[]; readonly limit: number },
+    of: {
+      readonly busy: readonly string[];
+      readonly busyOrganizations: readonly string[];
+      readonly limit: number;
+    },
   ): Promise<Delivery[]> {
     // Where nothing was ever told, a look is enough: no connection for reports is opened for it.
     const any = await this.#database.read((db) => db.selectFrom('webhook_deliveries').select('id').limit(1));
@@ -88,6 +92,9 @@ export class DeliveryStore {
               .where('next_at', '<=', BigInt(nowMs))
               .where('leased_until', '<=', BigInt(nowMs))
               .$if(of.busy.length > 0, (query) => query.where('webhook_id', 'not in', [...of.busy]))
+              .$if(of.busyOrganizations.length > 0, (query) =>
+                query.where('organization_id', 'not in', [...new Set(of.busyOrganizations)]),
+              )
               .groupBy('webhook_id'),
           )
           .orderBy('next_at')

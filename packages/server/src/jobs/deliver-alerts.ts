@@ -16,6 +16,8 @@ import type { WebhookPools } from '../upstream/webhook-pools.ts';
 export const PAUSES_S = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400] as const;
 /** Webhooks that are spoken to at once; each is sent one message after the other. */
 const AT_ONCE_MAX = 32;
+/** Of one organization: its receivers, however slow, keep those of another from nothing. */
+export const OF_ORGANIZATION_MAX = 16;
 const GONE = 410;
 
 export interface DeliverRooms {
@@ -30,7 +32,7 @@ export interface DeliverRooms {
 export class AlertDeliverer {
   readonly #rooms: DeliverRooms;
   /** By webhook. */
-  readonly #running = new Map<string, Promise<void>>();
+  readonly #running = new Map<string, { readonly organizationId: string; readonly ended: Promise<void> }>();
   /** How tries have ended that could not be written down yet; no more than were sent at once. */
   readonly #unwritten: (() => Promise<unknown>)[] = [];
 
@@ -48,19 +50,30 @@ export class AlertDeliverer {
     }
     const room = AT_ONCE_MAX - this.#running.size;
     if (room <= 0) return;
-    const due = await deliveries.listDue(clock.nowMs(), { busy: [...this.#running.keys()], limit: room });
+    const organizations = [...this.#running.values()].map(({ organizationId }) => organizationId);
+    const due = await deliveries.listDue(clock.nowMs(), {
+      busy: [...this.#running.keys()],
+      busyOrganizations: organizations.filter((id) => !this.#hasRoom(id)),
+      limit: room,
+    });
     for (const delivery of due) {
-      const { webhookId } = delivery;
-      const running = this.#deliver(delivery)
+      const { webhookId, organizationId } = delivery;
+      if (!this.#hasRoom(organizationId)) continue;
+      const ended = this.#deliver(delivery)
         .catch((error: unknown) => telemetry.jobFailed('deliver alerts', error))
         .finally(() => this.#running.delete(webhookId));
-      this.#running.set(webhookId, running);
+      this.#running.set(webhookId, { organizationId, ended });
     }
+  }
+
+  #hasRoom(organizationId: string): boolean {
+    const own = [...this.#running.values()].filter((each) => each.organizationId === organizationId);
+    return own.length < OF_ORGANIZATION_MAX;
   }
 
   /** Resolves when what has begun is over. */
   async drain(): Promise<void> {
-    await Promise.all(this.#running.values());
+    await Promise.all([...this.#running.values()].map(({ ended }) => ended));
   }
 
   async #deliver(delivery: Delivery): Promise<void> {

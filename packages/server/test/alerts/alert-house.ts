@@ -147,11 +147,11 @@ export function openAlertHouse(database: Database, clock: ManualClock, own?: Dat
       rooms.alertRules.forget();
       return rule;
     },
-    newWebhook: async (url: string): Promise<Webhook> => {
+    newWebhook: async (url: string, ownerId = organizationId): Promise<Webhook> => {
       const id = newId('webhook');
       const nowMs = clock.nowMs();
       const times = { createdAtMs: nowMs, updatedAtMs: nowMs };
-      const webhook = { id, organizationId, name: id, url, disabledAtMs: undefined, ...times };
+      const webhook = { id, organizationId: ownerId, name: id, url, disabledAtMs: undefined, ...times };
       await database.commit({
         steps: [rooms.webhooks.insertStep(webhook, { current: Buffer.from(SECRET) })],
       });
@@ -161,7 +161,7 @@ export function openAlertHouse(database: Database, clock: ManualClock, own?: Dat
       const id = newId('message');
       const of = {
         id,
-        organizationId,
+        organizationId: webhook.organizationId,
         webhookId: webhook.id,
         firingId: 'fir_1',
         body: '{"type":"alert.fired"}',

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import type { Id } from '@keyfold/protocol';
 import { LEASE_MS } from '../../src/alerts/delivery-store.ts';
-import { PAUSES_S } from '../../src/jobs/deliver-alerts.ts';
+import { OF_ORGANIZATION_MAX, PAUSES_S } from '../../src/jobs/deliver-alerts.ts';
 import type { Database } from '../../src/storage/database.ts';
 import { DATABASE_KINDS, type DatabasePlace } from '../databases.ts';
 import { ManualClock } from '../manual-clock.ts';
@@ -103,6 +104,33 @@ for (const kind of DATABASE_KINDS) {
       assert.equal(slow.received.length, 1, 'one at a time');
       await slow.stop();
       await house.deliverer.drain();
+    });
+
+    test('to many receivers of one organization that do not answer keep no other organization waiting', async () => {
+      await using slow = await startReceiver();
+      await using quick = await startReceiver();
+      const stalled = 40;
+      slow.script(...Array.from({ length: stalled }, () => 'silence' as const));
+      for (let count = 0; count < stalled; count++) await house.newDelivery(await house.newWebhook(slow.url));
+      // What another test has left for a receiver that is no more ends by itself.
+      for (let turns = 0; slow.received.length < OF_ORGANIZATION_MAX; turns++) {
+        assert.ok(turns < 1_000);
+        await house.deliverer.turn();
+        await database.barrier();
+      }
+      const other = await house.newWebhook(quick.url, 'org_other' as Id<'organization'>);
+      const id = await house.newDelivery(other);
+      for (let turns = 0; quick.received.length < 1; turns++) {
+        assert.ok(turns < 1_000);
+        await house.deliverer.turn();
+        await database.barrier();
+      }
+      assert.equal(quick.received[0]?.id, id);
+      assert.equal(slow.received.length, OF_ORGANIZATION_MAX);
+      await slow.stop();
+      await house.deliverer.drain();
+      // What they have not taken is nobody else's matter.
+      await database.commit({ steps: [database.step((db) => db.deleteFrom('webhook_deliveries'))] });
     });
 
     test('are sent by one of two processes', async () => {

@@ -18,6 +18,8 @@ export interface AuditObserver {
   refresh(): Promise<void>;
   /** There is nothing to look for now: what comes meanwhile need not be given. */
   readonly isIdle: boolean;
+  /** So much that was found waits to be stored that nothing more may be given. */
+  readonly isFull: boolean;
   /** How far back it wants to learn. */
   readonly historyMs: number;
   /** What is older need not be judged by anybody. */
@@ -34,10 +36,17 @@ export interface AuditObserver {
 
 /** How often the rules are asked for. A change in this process is told, and one in another is seen in the log. */
 const RULES_EVERY_MS = 1_000;
+/** What was found and is not stored yet. */
+const FINDINGS_MAX = 1_000;
+/** Beyond it nothing can be stored, most likely: the rest waits for the next time. */
+const FAILURES_MAX = 3;
+
+/** The event loop's end, as far as it is needed here. */
+export type Desk = Pick<JudgeLink, 'isStale' | 'rules' | 'fire' | 'remember'>;
 
 export class AlertWatch implements AuditObserver {
   readonly #clock: Clock;
-  readonly #link: JudgeLink;
+  readonly #link: Desk;
   readonly #engine: RuleEngine;
   readonly #findings: Finding[] = [];
   #taught: Sighting[] = [];
@@ -45,7 +54,7 @@ export class AlertWatch implements AuditObserver {
   #areCallsWanted = false;
   #askedAtMs = -Infinity;
 
-  constructor(parts: { reader: Pick<DatabaseReader, 'read'>; clock: Clock; link: JudgeLink }) {
+  constructor(parts: { reader: Pick<DatabaseReader, 'read'>; clock: Clock; link: Desk }) {
     const history = new KeyHistory(parts);
     this.#clock = parts.clock;
     this.#link = parts.link;
@@ -72,6 +81,10 @@ export class AlertWatch implements AuditObserver {
     return this.#rules.length === 0;
   }
 
+  get isFull(): boolean {
+    return this.#findings.length >= FINDINGS_MAX;
+  }
+
   get historyMs(): number {
     return Math.max(0, ...this.#rules.map(({ when }) => windowMsOf(when)));
   }
@@ -96,14 +109,28 @@ export class AlertWatch implements AuditObserver {
 
   async settle(): Promise<boolean> {
     const hasFound = this.#findings.length > 0 || this.#taught.length > 0;
-    for (let next = this.#findings[0]; next !== undefined; next = this.#findings[0]) {
-      await this.#link.fire(next);
-      this.#findings.shift();
-    }
+    const failures = await this.#fireAll();
     const taught = this.#taught;
     if (taught.length > 0) await this.#link.remember(taught);
     this.#taught = [];
+    if (failures.length > 0) throw failures[0];
     return hasFound;
+  }
+
+  /** One that cannot be stored keeps no other waiting: it comes last at the next time. */
+  async #fireAll(): Promise<unknown[]> {
+    const failures: unknown[] = [];
+    for (let left = this.#findings.length; left > 0 && failures.length < FAILURES_MAX; left--) {
+      const finding = this.#findings.shift();
+      if (finding === undefined) break;
+      try {
+        await this.#link.fire(finding);
+      } catch (error) {
+        this.#findings.push(finding);
+        failures.push(error);
+      }
+    }
+    return failures;
   }
 
   async #judgeAfresh(event: StoredEvent): Promise<void> {

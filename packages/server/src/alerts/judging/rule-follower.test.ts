@@ -26,6 +26,7 @@ for (const kind of DATABASE_KINDS) {
       const observer = {
         refresh: () => Promise.resolve(),
         isIdle: true,
+        isFull: false,
         historyMs: 60_000,
         sinceMs: 0,
         wants: (record: string) => !record.includes('unwanted'),
@@ -123,6 +124,7 @@ for (const kind of DATABASE_KINDS) {
         observer: {
           refresh: () => Promise.resolve(),
           isIdle: false,
+          isFull: false,
           historyMs: 0,
           sinceMs: clock.nowMs() + 1,
           wants: () => true,

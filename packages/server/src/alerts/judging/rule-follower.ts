@@ -78,9 +78,10 @@ export class RuleFollower {
     this.#hasBegun ||= edges.length > 0;
     for (const { node, last } of edges) {
       if ((this.#given.get(node) ?? 0) >= last) continue;
+      if (this.#parts.observer.isFull) break;
       await this.#givePage(node, last);
-      await this.#settle();
     }
+    await this.#settle();
   }
 
   async #givePage(node: number, last: number): Promise<void> {
