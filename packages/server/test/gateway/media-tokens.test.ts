@@ -81,8 +81,9 @@ describeGateway('audio and images', {}, (gateway) => {
     }
     const target = `openai-compatible/${HEARD}`;
     const { detail } = await findEvent(gateway().keyfold, { action: 'price.set', target });
-    const { audio_input_usd_per_million: now, previous_audio_input_usd_per_million: then } = detail as Body;
-    assert.deepEqual([now, then], ['10.00', '11.00']);
+    const { before, after } = detail as { before: Body; after: Body };
+    const field = 'audio_input_usd_per_million';
+    assert.deepEqual([before[field], after[field]], ['11.00', '10.00']);
     const wrong = await gateway().keyfold.request('PUT', path, {
       ...PRICE,
       audio_input_usd_per_million: '-1',
