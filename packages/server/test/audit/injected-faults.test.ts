@@ -12,9 +12,9 @@ import { textAt } from '../control/support.ts';
 import { DATABASE_KINDS, type DatabaseKind } from '../databases.ts';
 import { type Answer, sendJson } from '../keyfold.ts';
 import { type KeyfoldProcess, createKeyfoldProcess } from '../keyfold-process.ts';
+import { effort } from '../../../../test/effort.ts';
 
-/** Ten thousand, as measured for docs/failure-modes.md, take a minute. */
-const CHANGES = Number(process.env['KEYFOLD_TEST_CHANGES'] ?? 1_000);
+const CHANGES = effort(1_000, 10_000);
 const AT_ONCE = 16;
 /** One commit in twenty fails, as late as it can: when all is written and is to be made durable. */
 const EVERY = 20;

@@ -10,9 +10,10 @@ import { type KeyfoldProcess, createKeyfoldProcess } from '../keyfold-process.ts
 import { startMockProvider } from '../mock-provider.ts';
 import { adminOf, createRandom, query } from '../signing/support.ts';
 import { MODEL, addModel, chatBody, issueKey, until } from './support.ts';
+import { effort } from '../../../../test/effort.ts';
 
 const [SQLITE, POSTGRES] = DATABASE_KINDS as readonly [DatabaseKind, DatabaseKind];
-const KILLS = { sqlite: 12, postgres: 6 } as const;
+const KILLS = { sqlite: effort(5, 12), postgres: effort(3, 6) } as const;
 const TIMEOUT_MS = 480_000;
 const WORKERS = 12;
 const FREE_WITHIN_MS = { alone: 5_000, besideAnother: 90_000 } as const;

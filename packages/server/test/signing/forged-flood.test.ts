@@ -24,9 +24,10 @@ import {
   toBytes,
 } from './support.ts';
 import { openTestHouse } from './test-house.ts';
+import { effort } from '../../../../test/effort.ts';
 
 const [SQLITE] = DATABASE_KINDS as [DatabaseKind];
-const FORGED_AT_DOOR = 1_000_000;
+const FORGED_AT_DOOR = effort(200_000, 1_000_000);
 const FORGED_OVER_SOCKETS = 20_000;
 const CONNECTIONS = 32;
 const AT_ONCE = 500;

@@ -25,8 +25,9 @@ import {
   sumRefusals,
   toBytes,
 } from './support.ts';
+import { effort } from '../../../../test/effort.ts';
 
-const REQUESTS = { sqlite: 100_000, postgres: 10_000 } as const;
+const REQUESTS = { sqlite: effort(20_000, 100_000), postgres: effort(5_000, 10_000) } as const;
 const CONNECTIONS = 25;
 const TIMEOUT_MS = 240_000;
 

@@ -15,8 +15,9 @@ import {
   sumRefusals,
   toBytes,
 } from './support.ts';
+import { effort } from '../../../../test/effort.ts';
 
-const NONCES = 1_000;
+const NONCES = effort(250, 1_000);
 const COPIES = 50;
 const DEPTH = 8;
 const TIMEOUT_MS = 240_000;

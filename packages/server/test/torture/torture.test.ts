@@ -3,11 +3,12 @@ import { randomInt } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { SeededRandom } from '../seeded-random.ts';
 import { listScenarios, randomOf } from './scenarios.ts';
+import { effort } from '../../../../test/effort.ts';
 
 /** So much of each scenario as fits into the time of a test run; `npm run torture` goes further. */
 const COUNTS = {
-  sqlite: { kills: 5, walk: 200, 'power-losses': 6, 'two-processes': 0 },
-  postgres: { kills: 2, walk: 200, 'power-losses': 0, 'two-processes': 2 },
+  sqlite: { kills: effort(3, 5), walk: 200, 'power-losses': effort(3, 6), 'two-processes': 0 },
+  postgres: { kills: 2, walk: 200, 'power-losses': 0, 'two-processes': effort(1, 2) },
 };
 const GUARANTEES = {
   kills:
