@@ -10,7 +10,7 @@ import type { AuditRequest, AuditResponse, AuditThreadSettings } from './message
 /** Searches that may wait; beyond it they are refused at once. */
 const SEARCHES_MAX = 100;
 /** Live streams of this process, and of one organization in it. */
-export const STREAMS_MAX = 100;
+const STREAMS_MAX = 100;
 export const STREAMS_PER_ORGANIZATION_MAX = 50;
 /** A dead thread is started again no sooner. */
 const RESTART_PAUSE_MS = 1_000;
